@@ -1,0 +1,21 @@
+"""The terminal face: `mosaic-telemetry COMMAND`.
+
+The script exists also where only the SDK is installed; it then says what to install instead of a traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Entry point of the `mosaic-telemetry` command; exits with 0, 1 for an error, 2 for wrong usage, 130 on Ctrl-C."""
+    try:
+        from mosaic_telemetry.cli.app import app
+    except ModuleNotFoundError as error:
+        if error.name not in {"click", "rich"}:
+            raise
+        sys.exit("mosaic-telemetry: the command line is an extra: pip install 'mosaic-telemetry[cli]'")
+    app(prog_name="mosaic-telemetry")

@@ -1,0 +1,56 @@
+"""The command tree. A command's module is imported only when it is asked for, so that each starts as fast as it can."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from mosaic_telemetry._version import __version__
+
+__all__ = ["COMMANDS", "app"]
+
+# Command to (module, one line of help). The line stands here so that `--help` of the whole need not import them all.
+COMMANDS = {
+    "admin": ("mosaic_telemetry.cli.admin", "Issue instances and API keys."),
+    "collect": ("mosaic_telemetry.cli.collect", "Turn a harness's own logs into events and report them."),
+    "demo": ("mosaic_telemetry.cli.demo", "See the whole loop on recorded sessions: report, collect, predict."),
+    "predict": ("mosaic_telemetry.cli.predict", "What will a task cost, how long will it take, will it succeed?"),
+    "serve": ("mosaic_telemetry.cli.serve", "Run the server."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group that knows its commands' names and help, and imports a command when it runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module = _import(COMMANDS[cmd_name][0])
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_line) for name, (_, help_line) in sorted(COMMANDS.items())])
+
+
+def _import(name: str):  # type: ignore[no-untyped-def]  # a module
+    """The command's module, or one line that says which extra is missing."""
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if missing.startswith("mosaic_telemetry"):
+            raise
+        extra = "cli" if missing in {"genai_prices", "rich"} else "server"
+        raise click.ClickException(f"this command needs the package {missing}: pip install 'mosaic-telemetry[{extra}]'") from error
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="mosaic-telemetry")
+def app() -> None:
+    """Know what an AI coding task will cost, how long it takes and whether it succeeds, before it is run."""

@@ -1,0 +1,64 @@
+"""What the commands share: options, output as a table or as JSON, and errors in one line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["default_database", "json_option", "print_json", "server_options"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text for a person.")
+
+
+def server_options(function: F) -> F:
+    """Options that name a server and the credentials for it, each with its environment variable."""
+    options = (
+        click.option(
+            "--server",
+            metavar="URL",
+            envvar=["MOSAIC_TELEMETRY_SERVER_URL", "TELEMETRY_API_URL"],
+            help="Server to talk to. [env: MOSAIC_TELEMETRY_SERVER_URL]",
+        ),
+        click.option(
+            "--api-key",
+            metavar="KEY",
+            envvar=["MOSAIC_TELEMETRY_API_KEY", "TELEMETRY_API_KEY"],
+            help="API key of your instance. [env: MOSAIC_TELEMETRY_API_KEY]",
+        ),
+        click.option(
+            "--instance-id",
+            metavar="UUID",
+            envvar=["MOSAIC_TELEMETRY_INSTANCE_ID", "TELEMETRY_INSTANCE_ID"],
+            help="Your instance's id. [env: MOSAIC_TELEMETRY_INSTANCE_ID]",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document on standard output."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def default_database() -> Path:
+    """Where the local database lies unless `--database` says otherwise: the user's data directory (XDG or the platform's)."""
+    import os
+    import sys
+
+    if os.environ.get("XDG_DATA_HOME"):
+        base = Path(os.environ["XDG_DATA_HOME"])
+    elif sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path.home() / ".local" / "share"
+    return base / "mosaic-telemetry" / "telemetry.db"

@@ -1,0 +1,56 @@
+"""From what a caller knows of a task to a valid event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, overload
+
+from mosaic_telemetry.client.config import ResolvedConfig, TelemetryConfig, resolve_config
+from mosaic_telemetry.client.ids import timestamp_now, uuid7
+from mosaic_telemetry.schema import SCHEMA_VERSION, FieldError, TaskCompletionEvent, ValidationError
+from mosaic_telemetry.schema.fields import check, kinds_of, optional_of
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from mosaic_telemetry.schema import EventBuilderParams
+
+__all__ = ["EventBuilder"]
+
+_AUTO = frozenset({"instance_id", "event_id", "schema_version", "timestamp"})
+_KINDS = tuple((name, kind) for name, kind in kinds_of(TaskCompletionEvent) if name not in _AUTO)
+_NAMES = frozenset(name for name, _ in _KINDS)
+_OPTIONAL = optional_of(TaskCompletionEvent) - _AUTO
+
+
+class EventBuilder:
+    """Builds the events of one installation: validates the fields and adds identity, version and time."""
+
+    def __init__(self, config: TelemetryConfig | ResolvedConfig) -> None:
+        self._instance_id = resolve_config(config).instance_id
+
+    @overload
+    def build(self, **fields: Unpack[EventBuilderParams]) -> TaskCompletionEvent: ...
+
+    @overload
+    def build(self, params: Mapping[str, Any], /, **fields: Any) -> TaskCompletionEvent: ...
+
+    def build(self, params: Mapping[str, Any] | None = None, /, **fields: Any) -> TaskCompletionEvent:  # type: ignore[misc]  # mypy holds Unpack against **Any
+        """An event from the fields of `EventBuilderParams`, given by name, in a mapping, or both (names win).
+
+        Raises:
+            ValidationError: naming every field that is missing, unknown or does not fit, with its value and bound.
+        """
+        values = {**params, **fields} if params else fields
+        converted, errors = check(values, _KINDS, _OPTIONAL)
+        if len(values) > len(_NAMES) or not values.keys() <= _NAMES:
+            errors += [FieldError(str(name), value, "a field of an event") for name, value in values.items() if name not in _NAMES]
+        if errors:
+            raise ValidationError("TaskCompletionEvent", errors)
+        return TaskCompletionEvent(
+            instance_id=self._instance_id,
+            event_id=uuid7(),
+            schema_version=SCHEMA_VERSION,
+            timestamp=timestamp_now(),
+            **converted,
+        )

@@ -1,0 +1,320 @@
+"""The client that an application embeds."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from mosaic_telemetry.client.builder import EventBuilder
+from mosaic_telemetry.client.cache import PredictionCache
+from mosaic_telemetry.client.capture import captured
+from mosaic_telemetry.client.config import ResolvedConfig, TelemetryConfig, resolve_config
+from mosaic_telemetry.client.errors import EventDroppedError, TelemetryError
+from mosaic_telemetry.client.queue import Buffer, EventQueue
+from mosaic_telemetry.client.reporting import Reporter
+from mosaic_telemetry.client.stats import Counters, Stats
+from mosaic_telemetry.client.tasks import Task
+from mosaic_telemetry.schema import MAX_BATCH_QUERIES, FieldError, PredictionQuery, PredictionResponse, TaskCompletionEvent, ValidationError
+
+if TYPE_CHECKING:
+    from mosaic_telemetry.client.submitter import BatchSubmitter
+    from mosaic_telemetry.client.worker import FlushRequest, Worker
+
+__all__ = ["TelemetryClient"]
+
+_STOP_TIMEOUT = 30.0
+_EXIT_TIMEOUT = 0.5
+
+
+class TelemetryClient:
+    """Reports finished tasks to a server, and keeps its predictions at hand.
+
+    Making one starts no thread and opens no socket or file. `track` queues; sending begins with `start`, `flush` or `stop`.
+    None of the methods raises for what a server, a network or a caller's value does: every problem goes to `on_error`, to
+    `stats` and, at most once a minute, to the logger `mosaic_telemetry`.
+
+        with TelemetryClient(config) as client:
+            client.track(client.event_builder.build(…))
+
+    Args:
+        config: the settings.
+    """
+
+    def __init__(self, config: TelemetryConfig | ResolvedConfig) -> None:
+        self.config = resolve_config(config)
+        self.event_builder = EventBuilder(self.config)
+        self._counters = Counters()
+        self._report = Reporter(self.config.on_error, self._counters)
+        self._queue: Buffer = EventQueue(self.config.max_queue_size)
+        self._cache = PredictionCache(self.config.prediction_cache_ttl)
+        self._worker: Worker | None = None
+        self._lock = threading.Lock()
+        self._overflowing = False
+        self._exit_hook = False
+
+    # --- reporting -------------------------------------------------------------------------------------------------
+
+    def track(self, event: TaskCompletionEvent | Any) -> None:
+        """Queue an event. Never raises and never waits for the network; an event that is none is reported and left out."""
+        try:
+            if not self.config.enabled:
+                return
+            if not isinstance(event, TaskCompletionEvent):  # a caller without a type checker may pass anything
+                self._bad_value("event", event, "a TaskCompletionEvent (client.event_builder.build makes one)")
+                return
+            if captured(event):
+                return
+            given_up = self._queue.enqueue(event)
+            worker = self._worker
+            if given_up:
+                self._overflow(given_up)
+            else:
+                self._overflowing = False
+            if worker is None:
+                self._register_exit_hook()
+            elif not worker.signalled and worker.is_running and self._queue.size >= self.config.batch_size:
+                worker.batch_waits()
+        except Exception as error:  # noqa: BLE001 - reporting must never break what it reports on
+            self._report(error)
+
+    def task(self, **fields: Any) -> Task:
+        """A task to be tracked: `with client.task(task_type=…, model=…) as task:`, `async with`, or a decorator.
+
+        Args:
+            **fields: fields of the event that are known at the start; `model` is needed. The others are `unknown` (task type,
+                provider), `medium` (complexity), `custom` (harness) and 0 (estimates) unless given.
+        """
+        return Task(self.event_builder, self._track_built, self._report, fields)
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Send what is queued now, at once, whatever happened before; only a running `Retry-After` holds it back.
+
+        Args:
+            timeout: seconds to wait at most; 30 without it.
+
+        Returns:
+            Whether nothing is left to send. False when time ran out or the server did not take it: the rest stays queued.
+        """
+        return self._flush(_STOP_TIMEOUT if timeout is None else timeout)
+
+    # --- life ------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to send in the background: every `submit_interval`, and whenever a full batch waits. May be called again."""
+        try:
+            if self.config.enabled:
+                self._ensure_worker().start()
+        except Exception as error:  # noqa: BLE001 - see track
+            self._report(error)
+
+    def stop(self, timeout: float | None = None) -> bool:
+        """Send what is left and end the background thread. May be called again, and without `start`.
+
+        Args:
+            timeout: seconds to wait at most; 30 without it.
+
+        Returns:
+            Whether nothing is left to send.
+        """
+        worker = self._worker
+        if worker is not None:
+            worker.stop()
+        return self._flush(_STOP_TIMEOUT if timeout is None else timeout)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether events are sent in the background."""
+        return self._worker is not None and self._worker.is_running
+
+    @property
+    def queue_size(self) -> int:
+        """Events that wait now."""
+        return self._queue.size
+
+    @property
+    def stats(self) -> Stats:
+        """What became of the events so far."""
+        return self._counters.snapshot(self._queue.size)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    # --- predictions -----------------------------------------------------------------------------------------------
+
+    def get_prediction(self, query: PredictionQuery) -> PredictionResponse | None:
+        """The prediction from the cache, or None where it is not there or too old. Never asks the network."""
+        try:
+            return self._cache.get(query)
+        except TypeError as error:  # no query, and nothing that could be looked up
+            self._report(error)
+            return None
+
+    def refresh_predictions(self, queries: Iterable[PredictionQuery]) -> bool:
+        """Fetch predictions into the cache; waits for the server. More than 50 queries go in several requests.
+
+        Returns:
+            Whether all were fetched. What went wrong is reported, and the cache keeps what it had.
+        """
+        try:
+            if not self.config.enabled or self.config.dry_run:
+                return False
+            wanted = list(dict.fromkeys(queries))
+            bad = [query for query in wanted if not isinstance(query, PredictionQuery)]
+            if bad:
+                self._bad_value("query", bad[0], "a PredictionQuery")
+                return False
+            return self._fetch(wanted)
+        except Exception as error:  # noqa: BLE001 - see track
+            self._report(error)
+            return False
+
+    def _fetch(self, wanted: list[PredictionQuery]) -> bool:
+        submitter = self._new_submitter()
+        complete = True
+        try:
+            for start in range(0, len(wanted), MAX_BATCH_QUERIES):
+                part = wanted[start : start + MAX_BATCH_QUERIES]
+                try:
+                    answer = submitter.predictions(part)
+                except TelemetryError as error:
+                    self._report(error)
+                    complete = False
+                    continue
+                for query, response in zip(part, answer.results, strict=True):
+                    self._cache.set(query, response)
+        finally:
+            submitter.close()
+        return complete
+
+    # --- asyncio ---------------------------------------------------------------------------------------------------
+
+    async def aflush(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - the same signature as flush
+        """`flush` for asyncio: the event loop is never blocked."""
+        return await self._aflush(_STOP_TIMEOUT if timeout is None else timeout)
+
+    async def astop(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - the same signature as stop
+        """`stop` for asyncio: the event loop is never blocked."""
+        worker = self._worker
+        if worker is not None:
+            worker.stop()
+        return await self._aflush(_STOP_TIMEOUT if timeout is None else timeout)
+
+    async def arefresh_predictions(self, queries: Iterable[PredictionQuery]) -> bool:
+        """`refresh_predictions` for asyncio: the event loop is never blocked."""
+        import asyncio
+
+        return await asyncio.to_thread(self.refresh_predictions, queries)
+
+    async def __aenter__(self) -> Self:
+        self.start()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.astop()
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _flush(self, timeout: float) -> bool:
+        try:
+            end = time.monotonic() + timeout
+            request = self._request_flush(end)
+            return request is None or request.wait(end - time.monotonic())
+        except Exception as error:  # noqa: BLE001 - see track
+            self._report(error)
+            return False
+
+    async def _aflush(self, timeout: float) -> bool:  # noqa: ASYNC109 - as aflush
+        import asyncio
+
+        try:
+            request = self._request_flush(time.monotonic() + timeout)
+            if request is None:
+                return True
+            loop = asyncio.get_running_loop()
+            done = asyncio.Event()
+            request.on_done(lambda: _wake(loop, done))
+            await asyncio.wait_for(done.wait(), timeout)
+        except TimeoutError:
+            return False
+        except Exception as error:  # noqa: BLE001 - see track
+            self._report(error)
+            return False
+        else:
+            return request.delivered
+
+    def _request_flush(self, end: float) -> FlushRequest | None:
+        """Ask the sender to send all; None where nothing waits."""
+        if not self.config.enabled or (self._queue.size == 0 and self._worker is None):
+            return None
+        from mosaic_telemetry.client.worker import FlushRequest
+
+        request = FlushRequest(end)
+        self._ensure_worker().flush(request)
+        return request
+
+    def _new_submitter(self) -> BatchSubmitter:
+        from mosaic_telemetry.client.submitter import BatchSubmitter
+
+        return BatchSubmitter(self.config)
+
+    def _ensure_worker(self) -> Worker:
+        with self._lock:
+            if self._worker is None:
+                from mosaic_telemetry.client.delivery import Delivery
+                from mosaic_telemetry.client.worker import Worker
+
+                delivery = Delivery(self.config, self._queue, self._new_submitter(), self._counters, self._report)
+                self._worker = Worker(self.config, self._queue, delivery, self._counters)
+        self._register_exit_hook()
+        return self._worker
+
+    def _register_exit_hook(self) -> None:
+        if self._exit_hook:
+            return
+        self._exit_hook = True
+        import atexit
+        import weakref
+
+        reference = weakref.ref(self)
+        atexit.register(_at_exit, reference)
+
+    def _overflow(self, count: int) -> None:
+        """Count events that had no room; report the first of each time that the queue runs over."""
+        self._counters.add("dropped", count)
+        if not self._overflowing:
+            self._overflowing = True
+            self._report(EventDroppedError(count, f"the queue is full ({self.config.max_queue_size} events); older events go"))
+
+    def _bad_value(self, name: str, value: object, bound: str) -> None:
+        self._report(ValidationError("mosaic_telemetry", [FieldError(name, value, bound)]))
+
+    def _track_built(self, build: Callable[[], TaskCompletionEvent]) -> None:
+        if not self.config.enabled:
+            return
+        try:
+            event = build()
+        except Exception as error:  # noqa: BLE001 - see track
+            self._counters.add("dropped")
+            self._report(error)
+        else:
+            self.track(event)
+
+
+def _wake(loop: Any, done: Any) -> None:
+    try:
+        loop.call_soon_threadsafe(done.set)
+    except RuntimeError:  # the loop was closed meanwhile: nobody waits any more
+        return
+
+
+def _at_exit(reference: Callable[[], TelemetryClient | None]) -> None:
+    client = reference()
+    if client is not None:
+        client.stop(_EXIT_TIMEOUT)

@@ -1,0 +1,198 @@
+"""Configuration: what a caller says, and what it comes to once every default is applied."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from mosaic_telemetry.schema import MAX_BATCH_EVENTS, FieldError, ValidationError
+
+__all__ = ["ResolvedConfig", "TelemetryConfig", "resolve_config"]
+
+ErrorHandler = Callable[[Exception], object]
+
+_TEXTS = ("server_url", "api_key", "instance_id")
+_FALSE = frozenset({"0", "false", "no"})
+
+# Field to the variables it is read from: ours first, then the alias of the peer SDK's documents.
+_VARIABLES = {
+    "server_url": ("MOSAIC_TELEMETRY_SERVER_URL", "TELEMETRY_API_URL"),
+    "api_key": ("MOSAIC_TELEMETRY_API_KEY", "TELEMETRY_API_KEY"),
+    "instance_id": ("MOSAIC_TELEMETRY_INSTANCE_ID", "TELEMETRY_INSTANCE_ID"),
+    "enabled": ("MOSAIC_TELEMETRY_ENABLED", "TELEMETRY_ENABLED"),
+    "submit_interval": ("MOSAIC_TELEMETRY_SUBMIT_INTERVAL",),
+    "max_queue_size": ("MOSAIC_TELEMETRY_MAX_QUEUE_SIZE",),
+    "batch_size": ("MOSAIC_TELEMETRY_BATCH_SIZE",),
+    "request_timeout": ("MOSAIC_TELEMETRY_REQUEST_TIMEOUT",),
+    "prediction_cache_ttl": ("MOSAIC_TELEMETRY_PREDICTION_CACHE_TTL",),
+    "dry_run": ("MOSAIC_TELEMETRY_DRY_RUN",),
+    "max_retries": ("MOSAIC_TELEMETRY_MAX_RETRIES",),
+}
+
+
+def _text_problem(name: str, value: Any, *, required: bool) -> str | None:
+    """What is wrong with a text setting, or None."""
+    if not isinstance(value, str):
+        return "text"
+    if not value.strip():
+        return f"set: give it, or set {_VARIABLES[name][0]}" if required else None
+    if not value.strip().isprintable():
+        return "free of control characters"
+    return _url_problem(value) if name == "server_url" else None
+
+
+def _url_problem(value: str) -> str | None:
+    scheme, separator, rest = value.strip().partition("://")
+    host = rest.partition("/")[0].rpartition("@")[2]
+    if scheme.lower() not in {"http", "https"} or not separator or not host or any(c.isspace() for c in value.strip()):
+        return "a URL such as http://localhost:8000"
+    port = host.rpartition("]")[2].partition(":")[2]
+    if port and not (port.isascii() and port.isdecimal() and int(port) < 65536):
+        return "a URL with a port from 0 to 65535"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryConfig:
+    """Settings of a `TelemetryClient`. Durations are seconds; every positive number is one.
+
+    Attributes:
+        server_url: where the server is; slashes at its end make no difference.
+        api_key: key of the instance. Not shown by `repr`.
+        instance_id: which installation reports.
+        enabled: False makes every call return at once. DO_NOT_TRACK in the environment has the same effect.
+        submit_interval: seconds between two background submissions.
+        max_queue_size: events that wait at most; when full the oldest goes. 0 drops and counts every event.
+        batch_size: events in one request at most; more than 100 counts as 100.
+        request_timeout: seconds for one whole request.
+        prediction_cache_ttl: seconds that a prediction is served from memory.
+        dry_run: do all but the HTTP calls.
+        max_retries: further tries after a failed one, within one flush.
+        on_error: called with every problem, from whichever thread met it.
+
+    Raises:
+        ValidationError: naming every setting that does not fit. While disabled, the first three may be empty.
+    """
+
+    server_url: str
+    api_key: str = field(repr=False)
+    instance_id: str
+    enabled: bool = field(default=True, kw_only=True)
+    submit_interval: float = field(default=300.0, kw_only=True)
+    max_queue_size: int = field(default=1000, kw_only=True)
+    batch_size: int = field(default=MAX_BATCH_EVENTS, kw_only=True)
+    request_timeout: float = field(default=10.0, kw_only=True)
+    prediction_cache_ttl: float = field(default=21_600.0, kw_only=True)
+    dry_run: bool = field(default=False, kw_only=True)
+    max_retries: int = field(default=3, kw_only=True)
+    on_error: ErrorHandler | None = field(default=None, kw_only=True, repr=False)
+
+    def __post_init__(self) -> None:
+        errors = _problems(self)
+        if errors:
+            raise ValidationError("TelemetryConfig", errors)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None, **overrides: Any) -> TelemetryConfig:
+        """Settings from the environment (`MOSAIC_TELEMETRY_SERVER_URL`, `_API_KEY`, `_INSTANCE_ID`, `_ENABLED`, …).
+
+        The variables `TELEMETRY_API_URL`, `TELEMETRY_API_KEY`, `TELEMETRY_INSTANCE_ID` and `TELEMETRY_ENABLED` are read where ours
+        are not set. `overrides` win over both. DO_NOT_TRACK disables whatever else is said.
+
+        Args:
+            env: the environment to read instead of the process's own.
+            **overrides: settings by their names in `TelemetryConfig`.
+
+        Raises:
+            ValidationError: naming every setting that is missing or does not fit.
+        """
+        env = os.environ if env is None else env
+        known = {item.name for item in fields(cls)}
+        errors = [FieldError(name, value, "a setting of TelemetryConfig") for name, value in overrides.items() if name not in known]
+        values: dict[str, Any] = {"server_url": "", "api_key": "", "instance_id": ""}
+        for name, variables in _VARIABLES.items():
+            variable = next((v for v in variables if env.get(v)), None)
+            if variable is None:
+                continue
+            try:
+                values[name] = _parse(name, env[variable])
+            except ValueError:
+                errors.append(FieldError(variable, env[variable], "a number"))
+        values.update(overrides)
+        if _do_not_track(env):
+            values["enabled"] = False
+        if errors:
+            raise ValidationError("TelemetryConfig", errors)
+        return cls(**values)
+
+
+def _parse(name: str, text: str) -> Any:
+    """A setting's value from the text of its variable; raises ValueError."""
+    if name in {"enabled", "dry_run"}:
+        return text.strip().lower() not in _FALSE
+    if name in {"max_queue_size", "batch_size", "max_retries"}:
+        return int(text)
+    if name in _TEXTS:
+        return text
+    return float(text)
+
+
+def _problems(config: TelemetryConfig) -> list[FieldError]:
+    """One error for each setting that does not fit."""
+    problems: dict[str, str | None] = {name: _text_problem(name, getattr(config, name), required=config.enabled) for name in _TEXTS}
+    for name in ("enabled", "dry_run"):
+        problems[name] = None if isinstance(getattr(config, name), bool) else "true or false"
+    for name in ("submit_interval", "request_timeout", "prediction_cache_ttl"):
+        value = getattr(config, name)
+        fits = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
+        problems[name] = None if fits else "a positive number of seconds"
+    for name, least in (("max_queue_size", 0), ("batch_size", 1), ("max_retries", 0)):
+        value = getattr(config, name)
+        fits = isinstance(value, int) and not isinstance(value, bool) and value >= least
+        problems[name] = None if fits else f"a whole number of at least {least}"
+    problems["on_error"] = None if config.on_error is None or callable(getattr(config, "on_error")) else "a function of one argument"  # noqa: B009 - untyped on purpose: callers may pass anything
+    return [FieldError(name, "…" if name == "api_key" else getattr(config, name), problem) for name, problem in problems.items() if problem]
+
+
+def _do_not_track(env: Mapping[str, str]) -> bool:
+    """Whether DO_NOT_TRACK (https://consoledonottrack.com) asks to report nothing."""
+    value = env.get("DO_NOT_TRACK", "").strip().lower()
+    return bool(value) and value not in _FALSE
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedConfig:
+    """A configuration with every default applied; the same fields and units as `TelemetryConfig`."""
+
+    server_url: str
+    api_key: str = field(repr=False)
+    instance_id: str
+    enabled: bool
+    submit_interval: float
+    max_queue_size: int
+    batch_size: int
+    request_timeout: float
+    prediction_cache_ttl: float
+    dry_run: bool
+    max_retries: int
+    on_error: ErrorHandler | None = field(repr=False)
+
+
+def resolve_config(config: TelemetryConfig | ResolvedConfig, env: Mapping[str, str] | None = None) -> ResolvedConfig:
+    """Apply every default: no slashes at the end of the URL, at most 100 events a batch, disabled where DO_NOT_TRACK says so.
+
+    Args:
+        config: the settings; one that is resolved already is returned as it is.
+        env: the environment to read DO_NOT_TRACK from instead of the process's own.
+    """
+    if isinstance(config, ResolvedConfig):
+        return config
+    values = {item.name: getattr(config, item.name) for item in fields(ResolvedConfig)}
+    values["server_url"] = config.server_url.strip().rstrip("/")
+    values["api_key"] = config.api_key.strip()
+    values["instance_id"] = config.instance_id.strip()
+    values["batch_size"] = min(config.batch_size, MAX_BATCH_EVENTS)
+    values["enabled"] = config.enabled and not _do_not_track(os.environ if env is None else env)
+    return ResolvedConfig(**values)

@@ -1,0 +1,134 @@
+"""From the queue to the server: one batch at a time, each event to its end.
+
+Laws: an event that was drained is settled (accepted, duplicate, rejected, given up and reported) or goes back to the queue;
+ids never change, so what is sent twice is counted once; one bad event never keeps its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mosaic_telemetry.client.config import ResolvedConfig
+from mosaic_telemetry.client.errors import EventDroppedError, EventRejectedError, HTTPStatusError, TelemetryError
+from mosaic_telemetry.client.queue import Buffer, QueuedEvent
+from mosaic_telemetry.client.stats import Counters
+from mosaic_telemetry.client.submitter import BatchSubmitter, SubmitResult, encode_queued, event_id_of
+from mosaic_telemetry.schema import ACCEPTED, BatchEventResponse
+
+__all__ = ["Delivery"]
+
+_TOO_LARGE = 413
+_MALFORMED = frozenset({400, 422})
+_FORBIDDEN = 403
+
+
+class Delivery:
+    """Sends what waits in a buffer. Used by one thread at a time."""
+
+    def __init__(
+        self,
+        config: ResolvedConfig,
+        buffer: Buffer,
+        submitter: BatchSubmitter,
+        counters: Counters,
+        report: Callable[[Exception], None],
+    ) -> None:
+        self._config = config
+        self._buffer = buffer
+        self._submitter = submitter
+        self._counters = counters
+        self._report = report
+        self._limit = config.batch_size
+
+    def send_batch(self, timeout: float | None) -> tuple[int, SubmitResult | None]:
+        """Send one batch from the front of the buffer; what cannot be delivered now goes back to it.
+
+        Args:
+            timeout: seconds for a request, where it is less than the configured ones.
+
+        Returns:
+            How many events were taken, and how the last request went; 0 and None when nothing waited.
+        """
+        events = self._buffer.drain(self._limit)
+        if not events:
+            return 0, None
+        pending = self._encoded(events)
+        result = SubmitResult(success=True)
+        while pending:
+            part = pending.pop(0)
+            payload = [data for _, data in part]
+            self._counters.add("sent", len(part))
+            result = self._submitter.attempt(payload, timeout)
+            if result.response is not None:
+                self._settle([event for event, _ in part], payload, result.response)
+                continue
+            error = result.error
+            assert error is not None  # noqa: S101 - without a response there is a reason
+            smaller = self._smaller(part, error)
+            if smaller is None:
+                self._report(error)
+                left = [event for piece in (part, *pending) for event, _ in piece]
+                self.give_up(self._buffer.prepend(left), "the queue is full")
+                break
+            result = SubmitResult(success=True)
+            pending[:0] = smaller
+        return len(events), result
+
+    def give_up(self, count: int, reason: str) -> None:
+        """Count and report events that are given up."""
+        if count:
+            self._counters.add("dropped", count)
+            self._report(EventDroppedError(count, reason))
+
+    def _encoded(self, events: Sequence[QueuedEvent]) -> list[list[tuple[QueuedEvent, bytes]]]:
+        """The events with their JSON form, as one part; an event that has none is given up alone."""
+        part = []
+        for event in events:
+            try:
+                part.append((event, encode_queued(event)))
+            except Exception as error:  # noqa: BLE001 - an event made by hand may hold any object at all
+                self._buffer.settle([event])
+                self.give_up(1, f"it has no JSON form: {type(error).__name__}: {error}"[:200])
+        return [part] if part else []
+
+    def _smaller(self, part: list[tuple[QueuedEvent, bytes]], error: TelemetryError) -> list[list[tuple[QueuedEvent, bytes]]] | None:
+        """Smaller parts to try instead of one that was refused as a whole; None where that would not help."""
+        if not isinstance(error, HTTPStatusError):
+            return None
+        if error.status == _FORBIDDEN:
+            return self._own(part)
+        if error.status != _TOO_LARGE and error.status not in _MALFORMED:
+            return None
+        if len(part) == 1:
+            self._buffer.settle([part[0][0]])
+            self.give_up(1, f"{error}, for event {event_id_of(part[0][1])} alone")
+            return []
+        half = len(part) // 2
+        if error.status == _TOO_LARGE:
+            self._limit = max(1, half)  # the next batches fit at once
+        return [part[:half], part[half:]]
+
+    def _own(self, part: list[tuple[QueuedEvent, bytes]]) -> list[list[tuple[QueuedEvent, bytes]]] | None:
+        """The events of this installation, where others stand among them: one foreign event has the whole batch refused."""
+        mark = f'"instance_id":"{self._config.instance_id}"'.encode("ascii", "backslashreplace")
+        own = [item for item in part if mark in item[1]]
+        if len(own) == len(part) or not own:
+            return None
+        foreign = [event for event, data in part if mark not in data]
+        self._buffer.settle(foreign)
+        self.give_up(len(foreign), "the server refuses them: they name another instance_id than the configuration")
+        return [own]
+
+    def _settle(self, events: Sequence[QueuedEvent], payload: Sequence[bytes], response: BatchEventResponse) -> None:
+        self._buffer.settle(events)
+        counts = {"accepted": 0, "rejected": 0, "duplicate": 0}
+        for data, verdict in zip(payload, response.results, strict=True):
+            if verdict.status == ACCEPTED:
+                counts["accepted"] += 1
+            elif "duplicate" in (verdict.error or "").lower():
+                counts["duplicate"] += 1
+            else:
+                counts["rejected"] += 1
+                self._report(EventRejectedError(verdict.event_id or event_id_of(data), verdict.error or "no reason given"))
+        for name, count in counts.items():
+            self._counters.add(name, count)

@@ -1,0 +1,52 @@
+"""Counters of what became of the events."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, fields
+
+__all__ = ["Stats"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """A snapshot of a client's counters, in events since it was made.
+
+    Attributes:
+        queued: events that wait now.
+        sent: events in requests, each time that they were sent.
+        accepted: events that the server took.
+        rejected: events that the server refused; they are not sent again.
+        duplicate: events that the server had already; they count as delivered.
+        dropped: events given up here.
+        retried: requests repeated after a failure.
+        last_error: the newest problem as text, or None.
+    """
+
+    queued: int = 0
+    sent: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    duplicate: int = 0
+    dropped: int = 0
+    retried: int = 0
+    last_error: str | None = None
+
+
+class Counters:
+    """The counters behind `Stats`; may be added to from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts = {item.name: 0 for item in fields(Stats) if item.name not in {"queued", "last_error"}}
+        self.last_error: str | None = None
+
+    def add(self, name: str, count: int = 1) -> None:
+        """Add to the counter `name` of `Stats`."""
+        with self._lock:
+            self._counts[name] += count
+
+    def snapshot(self, queued: int) -> Stats:
+        """The counters now; `queued` is the number of events that wait."""
+        with self._lock:
+            return Stats(queued=queued, last_error=self.last_error, **self._counts)

@@ -1,0 +1,69 @@
+"""The contract as types: enums, events, predictions and batches, with their bounds, validation and JSON form.
+
+Standard library only, and nothing else of ours: every other room builds on this one.
+"""
+
+from mosaic_telemetry.schema.batch import ACCEPTED, MAX_BATCH_EVENTS, REJECTED, BatchEventRequest, BatchEventResponse, BatchEventResult
+from mosaic_telemetry.schema.codec import decode, encode, encode_event, to_dict
+from mosaic_telemetry.schema.enums import Complexity, Harness, Outcome, Provider, QualityGate, RepoSizeCategory, TaskType
+from mosaic_telemetry.schema.errors import FieldError, ValidationError
+from mosaic_telemetry.schema.event import (
+    MAX_COST_MICROS,
+    MAX_DURATION_MS,
+    MAX_TOKENS,
+    SCHEMA_VERSION,
+    EventBuilderParams,
+    TaskCompletionEvent,
+)
+from mosaic_telemetry.schema.fields import from_dict
+from mosaic_telemetry.schema.prediction import (
+    MAX_BATCH_QUERIES,
+    BatchPredictionRequest,
+    BatchPredictionResponse,
+    CorrectionFactors,
+    PredictionData,
+    PredictionMetadata,
+    PredictionQuery,
+    PredictionResponse,
+    QualityPrediction,
+    TokenDistribution,
+)
+
+__all__ = [
+    "ACCEPTED",
+    "MAX_BATCH_EVENTS",
+    "MAX_BATCH_QUERIES",
+    "MAX_COST_MICROS",
+    "MAX_DURATION_MS",
+    "MAX_TOKENS",
+    "REJECTED",
+    "SCHEMA_VERSION",
+    "BatchEventRequest",
+    "BatchEventResponse",
+    "BatchEventResult",
+    "BatchPredictionRequest",
+    "BatchPredictionResponse",
+    "Complexity",
+    "CorrectionFactors",
+    "EventBuilderParams",
+    "FieldError",
+    "Harness",
+    "Outcome",
+    "PredictionData",
+    "PredictionMetadata",
+    "PredictionQuery",
+    "PredictionResponse",
+    "Provider",
+    "QualityGate",
+    "QualityPrediction",
+    "RepoSizeCategory",
+    "TaskCompletionEvent",
+    "TaskType",
+    "TokenDistribution",
+    "ValidationError",
+    "decode",
+    "encode",
+    "encode_event",
+    "from_dict",
+    "to_dict",
+]
