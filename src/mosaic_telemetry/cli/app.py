@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 
 import click
 
@@ -38,7 +39,7 @@ class _LazyGroup(click.Group):
             formatter.write_dl([(name, help_line) for name, (_, help_line) in sorted(COMMANDS.items())])
 
 
-def _import(name: str):  # type: ignore[no-untyped-def]  # a module
+def _import(name: str) -> ModuleType:
     """The command's module, or one line that says which extra is missing."""
     try:
         return import_module(name)

@@ -9,36 +9,38 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["default_database", "json_option", "print_json", "server_options"]
+__all__ = ["default_database", "json_option", "print_json", "server_option", "server_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text for a person.")
 
 
+server_option = click.option(
+    "--server",
+    metavar="URL",
+    envvar=["MOSAIC_TELEMETRY_SERVER_URL", "TELEMETRY_API_URL"],
+    help="Server to talk to. [env: MOSAIC_TELEMETRY_SERVER_URL]",
+)
+
+_key_option = click.option(
+    "--api-key",
+    metavar="KEY",
+    envvar=["MOSAIC_TELEMETRY_API_KEY", "TELEMETRY_API_KEY"],
+    help="API key of your instance. [env: MOSAIC_TELEMETRY_API_KEY]",
+)
+
+_instance_option = click.option(
+    "--instance-id",
+    metavar="UUID",
+    envvar=["MOSAIC_TELEMETRY_INSTANCE_ID", "TELEMETRY_INSTANCE_ID"],
+    help="Your instance's id. [env: MOSAIC_TELEMETRY_INSTANCE_ID]",
+)
+
+
 def server_options(function: F) -> F:
     """Options that name a server and the credentials for it, each with its environment variable."""
-    options = (
-        click.option(
-            "--server",
-            metavar="URL",
-            envvar=["MOSAIC_TELEMETRY_SERVER_URL", "TELEMETRY_API_URL"],
-            help="Server to talk to. [env: MOSAIC_TELEMETRY_SERVER_URL]",
-        ),
-        click.option(
-            "--api-key",
-            metavar="KEY",
-            envvar=["MOSAIC_TELEMETRY_API_KEY", "TELEMETRY_API_KEY"],
-            help="API key of your instance. [env: MOSAIC_TELEMETRY_API_KEY]",
-        ),
-        click.option(
-            "--instance-id",
-            metavar="UUID",
-            envvar=["MOSAIC_TELEMETRY_INSTANCE_ID", "TELEMETRY_INSTANCE_ID"],
-            help="Your instance's id. [env: MOSAIC_TELEMETRY_INSTANCE_ID]",
-        ),
-    )
-    for option in reversed(options):
+    for option in (_instance_option, _key_option, server_option):
         function = option(function)
     return function
 

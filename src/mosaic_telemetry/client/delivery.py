@@ -74,6 +74,10 @@ class Delivery:
             pending[:0] = smaller
         return len(events), result
 
+    def close(self) -> None:
+        """Give up the connection; the next batch opens another."""
+        self._submitter.close()
+
     def give_up(self, count: int, reason: str) -> None:
         """Count and report events that are given up."""
         if count:

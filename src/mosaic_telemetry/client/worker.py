@@ -112,6 +112,7 @@ class Worker:
                 self._condition.notify_all()
         if inline:
             request.finish(delivered=self._round([request]))
+            self._delivery.close()
 
     def _ensure_thread(self) -> None:
         if self._thread is None or not self._thread.is_alive():
@@ -133,6 +134,7 @@ class Worker:
                         break
                     self._condition.wait(min(wake - now, threading.TIMEOUT_MAX))
                 if not self._running and not self._requests:
+                    self._delivery.close()
                     self._thread = None
                     return
                 requests, self._requests = self._requests, []

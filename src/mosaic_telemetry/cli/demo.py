@@ -1,0 +1,142 @@
+"""`mosaic-telemetry demo`: the whole loop on recorded sessions, in a temporary folder that is gone afterwards.
+
+Every step is the real command in a process of its own, as a person would type it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mosaic_telemetry.cli.common import json_option, print_json
+
+__all__ = ["command", "move_to_present"]
+
+_DATA = Path(__file__).parent / "demo_data"
+_RECORDINGS = _DATA / "claude-code-2.1.197" / "projects"
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_QUERIES = (
+    ("--task-type", "debugging", "--model", "claude-sonnet-4-5", "--complexity", "low"),
+    ("--task-type", "implementation", "--model", "claude-sonnet-4-5", "--complexity", "low"),
+)
+
+
+@click.command()
+@json_option
+def command(*, as_json: bool) -> None:
+    """Start a server, collect recorded Claude Code sessions, report tasks from a program, and ask for predictions.
+
+    Everything happens on this machine, in a temporary folder.
+    """
+    with tempfile.TemporaryDirectory(prefix="mosaic-telemetry-demo-") as folder:
+        try:
+            answers = _run(Path(folder), quiet=as_json)
+        except subprocess.CalledProcessError as error:
+            raise click.ClickException(f"`{_shown(error.cmd)}` failed: {(error.stderr or error.stdout or '').strip()}") from error
+    if as_json:
+        print_json(answers)
+        return
+    click.echo("Next, on your own sessions (nothing leaves this machine):")
+    click.echo("  mosaic-telemetry collect claude-code --dry-run")
+
+
+def _run(folder: Path, *, quiet: bool) -> dict[str, Any]:
+    def say(text: str) -> None:
+        if not quiet:
+            click.echo(text)
+
+    database = folder / "telemetry.db"
+    move_to_present(_RECORDINGS, folder / "projects", datetime.now(UTC))
+    with _server(database) as url:
+        say(f"A server runs at {url} on a fresh database.\n")
+        instance = json.loads(_call("admin", "create-instance", "--database", str(database), "--json"))
+        access = {
+            "MOSAIC_TELEMETRY_SERVER_URL": url,
+            "MOSAIC_TELEMETRY_API_KEY": instance["api_key"],
+            "MOSAIC_TELEMETRY_INSTANCE_ID": instance["instance_id"],
+        }
+        as_json = ("--json",) if quiet else ()
+        say("1. Collect three recorded Claude Code sessions:\n   $ mosaic-telemetry collect claude-code PATH\n")
+        collected = _call("collect", "claude-code", str(folder / "projects"), *as_json, **access)
+        say(_indented(collected))
+        say("2. Report tasks from an instrumented program, through the SDK:\n   $ python program.py\n")
+        say(_indented(_output([sys.executable, str(_DATA / "program.py")], **access)))
+        answers = []
+        for number, query in enumerate(_QUERIES, 3):
+            say(f"{number}. Ask what the next task will take:\n   $ mosaic-telemetry predict {' '.join(query)}\n")
+            answer = _call("predict", *query, *as_json, **access)
+            answers.append(answer)
+            say(_indented(answer))
+    return {"collected": json.loads(collected), "predictions": [json.loads(answer) for answer in answers]} if quiet else {}
+
+
+def move_to_present(source: Path, target: Path, now: datetime) -> None:
+    """Copy recorded sessions with all their times moved, so that the newest is a minute before `now` and they do not age out."""
+    texts = {path.relative_to(source): path.read_text(encoding="utf-8") for path in sorted(source.rglob("*.jsonl"))}
+    newest = max(_parse(moment) for text in texts.values() for moment in _TIME.findall(text))
+    move = now - timedelta(minutes=1) - newest
+    for name, text in texts.items():
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(_TIME.sub(lambda match: _format(_parse(match.group()) + move), text), encoding="utf-8")
+
+
+def _parse(moment: str) -> datetime:
+    return datetime.fromisoformat(moment)
+
+
+def _format(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@contextmanager
+def _server(database: Path) -> Iterator[str]:
+    """A server process on a free port; its URL."""
+    words = [*_command("serve"), "--port", "0", "--database", str(database)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=_environment({})) as process:  # noqa: S603 - our own command
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            url = next((word for word in line.split() if word.startswith("http")), None)
+            if url is None:
+                raise click.ClickException("the server did not start")
+            yield url
+        finally:
+            process.terminate()
+
+
+def _call(*words: str, **env: str) -> str:
+    return _output([*_command(*words)], **env)
+
+
+def _output(words: Sequence[str], **env: str) -> str:
+    done = subprocess.run(words, capture_output=True, text=True, check=True, env=_environment(env), timeout=60)  # noqa: S603 - our own commands
+    return done.stdout
+
+
+def _environment(more: dict[str, str]) -> dict[str, str]:
+    """The process's own environment without settings of a person's real server; a demo on this machine tracks nobody."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("MOSAIC_TELEMETRY_", "TELEMETRY_")) and name != "DO_NOT_TRACK"}
+    return {**own, **more}
+
+
+def _command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "mosaic_telemetry", *words]
+
+
+def _shown(words: Sequence[str]) -> str:
+    return " ".join(["mosaic-telemetry", *words[3:]] if list(words[1:3]) == ["-m", "mosaic_telemetry"] else words)
+
+
+def _indented(text: str) -> str:
+    return "".join(f"   {line}\n" if line.strip() else "\n" for line in text.rstrip().splitlines())

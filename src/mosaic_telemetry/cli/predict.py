@@ -1,0 +1,154 @@
+"""`mosaic-telemetry predict`: what will a task cost, how long will it take, will it succeed?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mosaic_telemetry.cli import numbers
+from mosaic_telemetry.cli.common import json_option, print_json, server_option
+from mosaic_telemetry.schema import (
+    Complexity,
+    PredictionData,
+    PredictionQuery,
+    PredictionResponse,
+    Provider,
+    TaskType,
+    TokenDistribution,
+    ValidationError,
+    from_dict,
+    to_dict,
+)
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["command", "show"]
+
+# Who most often serves a model whose name begins like this, where `--provider` does not say.
+_VENDORS = (
+    ("claude", Provider.ANTHROPIC),
+    ("gpt", Provider.OPENAI),
+    ("o1", Provider.OPENAI),
+    ("o3", Provider.OPENAI),
+    ("o4", Provider.OPENAI),
+    ("codex", Provider.OPENAI),
+    ("gemini", Provider.GOOGLE),
+    ("mistral", Provider.MISTRAL),
+    ("codestral", Provider.MISTRAL),
+    ("devstral", Provider.MISTRAL),
+)
+
+
+@click.command()
+@click.option("--task-type", type=click.Choice([item.value for item in TaskType]), required=True, help="Kind of work.")
+@click.option("--model", required=True, metavar="NAME", help="Model, as the harness names it, such as claude-sonnet-4-5.")
+@click.option("--provider", type=click.Choice([item.value for item in Provider]), help="Who serves the model.  [default: the model's vendor]")
+@click.option(
+    "--complexity", type=click.Choice([item.value for item in Complexity]), default=Complexity.MEDIUM.value, show_default=True, help="Size of the task."
+)
+@server_option
+@click.option(
+    "--database", type=click.Path(path_type=Path), metavar="PATH", envvar="MOSAIC_TELEMETRY_DATABASE", help="Local database to ask where no server is named."
+)
+@json_option
+def command(task_type: str, model: str, provider: str | None, complexity: str, server: str | None, database: Path | None, *, as_json: bool) -> None:
+    """Predict tokens, cost, time and success of a task from what such tasks really took.
+
+    Asks the server, or without one the database on this machine.
+
+    \b
+    Examples:
+      mosaic-telemetry predict --task-type implementation --model claude-sonnet-4-5
+      mosaic-telemetry predict --task-type debugging --model gpt-5 --complexity high --json
+    """
+    try:
+        query = from_dict(PredictionQuery, {"task_type": task_type, "model": model, "provider": provider or _vendor(model), "complexity": complexity})
+    except ValidationError as error:
+        raise click.UsageError("; ".join(map(str, error.errors))) from error
+    answer = _ask_server(server, query) if server and database is None else _ask_database(database, query)
+    if as_json:
+        print_json(to_dict(answer))
+    else:
+        show(query, answer)
+
+
+def _vendor(model: str) -> Provider:
+    name = model.strip().lower()
+    return next((provider for prefix, provider in _VENDORS if name.startswith(prefix)), Provider.UNKNOWN)
+
+
+def _ask_server(url: str, query: PredictionQuery) -> PredictionResponse:
+    from mosaic_telemetry.client import BatchSubmitter, TelemetryConfig, TelemetryError
+
+    try:
+        # Predictions are public: the key and the instance are never sent.
+        submitter = BatchSubmitter(TelemetryConfig(url, api_key="none", instance_id="none"))
+        return submitter.predictions([query]).results[0]
+    except ValidationError as error:
+        raise click.UsageError("; ".join(map(str, error.errors))) from error
+    except TelemetryError as error:
+        raise click.ClickException(f"no prediction from {url}: {error}; is the server running there?") from error
+
+
+def _ask_database(database: Path | None, query: PredictionQuery) -> PredictionResponse:
+    from mosaic_telemetry.cli.common import default_database
+    from mosaic_telemetry.cli.database import open_database
+
+    path = database or default_database()
+    if not path.exists():
+        raise click.ClickException(f"no database at {path}: name a server with --server, or fill a database with `mosaic-telemetry collect claude-code`")
+    with open_database(path) as engine:
+        engine.roll_up()
+        return engine.predict([query])[0]
+
+
+def show(query: PredictionQuery, answer: PredictionResponse) -> None:
+    """Print a prediction as a table that fits 80 columns."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    what = f"{query.task_type.replace('_', ' ')}, {query.complexity} complexity, with {query.model} ({query.provider})"
+    console.print(f"[bold]{what}[/bold]", soft_wrap=True)
+    if answer.prediction is None:
+        console.print("Nothing is known yet about any task: report or collect some first.")
+        return
+    console.print(_table(answer.prediction))
+    console.print(_basis(answer), soft_wrap=True)
+
+
+def _table(data: PredictionData) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    table.add_column("")
+    for heading in ("1 in 10 below", "median", "1 in 10 above"):
+        table.add_column(heading, justify="right")
+    for name, tokens in (("input tokens", data.input_tokens), ("output tokens", data.output_tokens)):
+        table.add_row(name, *map(numbers.count, _range(tokens)))
+    table.add_row("cost", *map(numbers.cost, _map_range(data.cost_usd_micros)))
+    table.add_row("time", *("unknown" if value is None else numbers.duration(value) for value in _map_range(data.duration_ms)))
+    table.add_row("success rate", "", numbers.share(data.quality.success_rate), "")
+    table.add_row("gates passed", "", numbers.share(data.quality.gate_pass_rate), "")
+    return table
+
+
+def _range(tokens: TokenDistribution) -> tuple[float, float, float]:
+    return tokens.p10, tokens.median, tokens.p90
+
+
+def _map_range(values: Mapping[str, float]) -> tuple[float | None, ...]:
+    return tuple(values.get(key) for key in ("p10", "median", "p90"))
+
+
+def _basis(answer: PredictionResponse) -> str:
+    """What the numbers rest on, in words."""
+    about = answer.metadata
+    tasks = f"n = {about.sample_size:,} task{'s' if about.sample_size != 1 else ''}, confidence {about.confidence}"
+    if about.fallback_level == 0:
+        return f"{tasks}: exactly this kind of task."
+    return f"{tasks}. {about.fallback_note or f'Fallback by {about.fallback_level} steps.'}"

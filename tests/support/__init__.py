@@ -1,0 +1,1 @@
+"""What tests share: events, a real server process, waiting for a condition."""
