@@ -27,6 +27,10 @@ class PredictionCache:
         self._entries: dict[PredictionQuery, tuple[float, PredictionResponse]] = {}
         self._lock = threading.Lock()
 
+    def after_fork(self) -> None:
+        """In a forked child: another thread may have held the lock."""
+        self._lock = threading.Lock()
+
     def get(self, query: PredictionQuery) -> PredictionResponse | None:
         """The answer to a query, or None."""
         entry = self._entries.get(query)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -18,6 +21,7 @@ from mosaic_telemetry.client.reporting import Reporter
 from mosaic_telemetry.client.stats import Counters, Stats
 from mosaic_telemetry.client.tasks import Task
 from mosaic_telemetry.schema import MAX_BATCH_QUERIES, FieldError, PredictionQuery, PredictionResponse, TaskCompletionEvent, ValidationError
+from mosaic_telemetry.schema.errors import short_repr
 
 if TYPE_CHECKING:
     from mosaic_telemetry.client.submitter import BatchSubmitter
@@ -26,7 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["TelemetryClient"]
 
 _STOP_TIMEOUT = 30.0
-_EXIT_TIMEOUT = 0.5
+EXIT_TIMEOUT = 0.5
+"""Seconds that the exit of a process waits for the delivery of what is left."""
 
 
 class TelemetryClient:
@@ -48,12 +53,14 @@ class TelemetryClient:
         self.event_builder = EventBuilder(self.config)
         self._counters = Counters()
         self._report = Reporter(self.config.on_error, self._counters)
-        self._queue: Buffer = EventQueue(self.config.max_queue_size)
+        self._queue = _new_queue(self.config, self._report, self._give_up)
         self._cache = PredictionCache(self.config.prediction_cache_ttl)
         self._worker: Worker | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._overflowing = False
-        self._exit_hook = False
+        self._started = False
+        self._pid = os.getpid()
+        _clients.add(self)
 
     # --- reporting -------------------------------------------------------------------------------------------------
 
@@ -67,18 +74,20 @@ class TelemetryClient:
                 return
             if captured(event):
                 return
+            if self._pid != os.getpid():  # forked by someone who does not run Python's hooks, such as uWSGI
+                self._after_fork()
             given_up = self._queue.enqueue(event)
-            worker = self._worker
             if given_up:
                 self._overflow(given_up)
             else:
                 self._overflowing = False
+            worker = self._worker
             if worker is None:
-                self._register_exit_hook()
-            elif not worker.signalled and worker.is_running and self._queue.size >= self.config.batch_size:
+                self._wake_up()
+            elif not worker.signalled and self._started and self._queue.size >= self.config.batch_size:
                 worker.batch_waits()
         except Exception as error:  # noqa: BLE001 - reporting must never break what it reports on
-            self._report(error)
+            self._give_up(1, f"it cannot be queued: {short_repr(error)}")
 
     def task(self, **fields: Any) -> Task:
         """A task to be tracked: `with client.task(task_type=…, model=…) as task:`, `async with`, or a decorator.
@@ -106,6 +115,7 @@ class TelemetryClient:
         """Begin to send in the background: every `submit_interval`, and whenever a full batch waits. May be called again."""
         try:
             if self.config.enabled:
+                self._started = True
                 self._ensure_worker().start()
         except Exception as error:  # noqa: BLE001 - see track
             self._report(error)
@@ -119,15 +129,13 @@ class TelemetryClient:
         Returns:
             Whether nothing is left to send.
         """
-        worker = self._worker
-        if worker is not None:
-            worker.stop()
-        return self._flush(_STOP_TIMEOUT if timeout is None else timeout)
+        self._end()
+        return self._settled(self._flush(_STOP_TIMEOUT if timeout is None else timeout))
 
     @property
     def is_running(self) -> bool:
         """Whether events are sent in the background."""
-        return self._worker is not None and self._worker.is_running
+        return self._started
 
     @property
     def queue_size(self) -> int:
@@ -201,10 +209,8 @@ class TelemetryClient:
 
     async def astop(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - the same signature as stop
         """`stop` for asyncio: the event loop is never blocked."""
-        worker = self._worker
-        if worker is not None:
-            worker.stop()
-        return await self._aflush(_STOP_TIMEOUT if timeout is None else timeout)
+        self._end()
+        return self._settled(await self._aflush(_STOP_TIMEOUT if timeout is None else timeout))
 
     async def arefresh_predictions(self, queries: Iterable[PredictionQuery]) -> bool:
         """`refresh_predictions` for asyncio: the event loop is never blocked."""
@@ -251,13 +257,25 @@ class TelemetryClient:
 
     def _request_flush(self, end: float) -> FlushRequest | None:
         """Ask the sender to send all; None where nothing waits."""
-        if not self.config.enabled or (self._queue.size == 0 and self._worker is None):
+        if not self.config.enabled or (self._queue.size == 0 and self._worker is None and not self._queue.recover()):
             return None
         from mosaic_telemetry.client.worker import FlushRequest
 
         request = FlushRequest(end)
         self._ensure_worker().flush(request)
         return request
+
+    def _end(self) -> None:
+        self._started = False
+        worker = self._worker
+        if worker is not None:
+            worker.stop()
+
+    def _settled(self, delivered: bool) -> bool:  # noqa: FBT001 - private
+        """With nothing left to deliver, nothing is left to do at exit either."""
+        if delivered and self._queue.size == 0:
+            _unfinished.discard(self)
+        return delivered
 
     def _new_submitter(self) -> BatchSubmitter:
         from mosaic_telemetry.client.submitter import BatchSubmitter
@@ -272,18 +290,40 @@ class TelemetryClient:
 
                 delivery = Delivery(self.config, self._queue, self._new_submitter(), self._counters, self._report)
                 self._worker = Worker(self.config, self._queue, delivery, self._counters)
-        self._register_exit_hook()
+        _remember(self)
         return self._worker
 
-    def _register_exit_hook(self) -> None:
-        if self._exit_hook:
-            return
-        self._exit_hook = True
-        import atexit
-        import weakref
+    def _wake_up(self) -> None:
+        """Something waits and nobody sends: see that it goes at exit, or that a started client's forked child sends as well."""
+        _remember(self)
+        if self._started:
+            self._ensure_worker().start()
 
-        reference = weakref.ref(self)
-        atexit.register(_at_exit, reference)
+    def _after_fork(self) -> None:
+        """In a forked child: the parent delivers what waited; locks that another thread held are made anew."""
+        self._pid = os.getpid()
+        self._lock = threading.RLock()
+        self._counters.after_fork()
+        self._report.after_fork()
+        self._cache.after_fork()
+        self._queue.after_fork()
+        self._worker = None
+
+    def _give_up(self, count: int, reason: str) -> None:
+        self._counters.add("dropped", count)
+        self._report(EventDroppedError(count, reason))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A client travels as its configuration; an `on_error` that cannot travel stays behind."""
+        import pickle
+        from dataclasses import replace
+
+        config = self.config
+        try:
+            pickle.dumps(config.on_error)
+        except Exception:  # noqa: BLE001 - a foreign object may refuse in any way
+            config = replace(config, on_error=None)
+        return type(self), (config,)
 
     def _overflow(self, count: int) -> None:
         """Count events that had no room; report the first of each time that the queue runs over."""
@@ -307,6 +347,15 @@ class TelemetryClient:
             self.track(event)
 
 
+def _new_queue(config: ResolvedConfig, report: Callable[[Exception], None], give_up: Callable[[int, str], None]) -> Buffer:
+    """Where events wait: on disk as well, unless the configuration says otherwise or none are to be sent."""
+    if config.spool_dir is None or config.dry_run or not config.enabled:
+        return EventQueue(config.max_queue_size)
+    from mosaic_telemetry.client.spool import SpoolQueue
+
+    return SpoolQueue(config.max_queue_size, (config.spool_dir, config.server_url, config.instance_id), report, give_up)
+
+
 def _wake(loop: Any, done: Any) -> None:
     try:
         loop.call_soon_threadsafe(done.set)
@@ -314,7 +363,35 @@ def _wake(loop: Any, done: Any) -> None:
         return
 
 
-def _at_exit(reference: Callable[[], TelemetryClient | None]) -> None:
-    client = reference()
-    if client is not None:
-        client.stop(_EXIT_TIMEOUT)
+_clients: weakref.WeakSet[TelemetryClient] = weakref.WeakSet()
+_unfinished: set[TelemetryClient] = set()
+"""Clients with something to deliver: kept alive, also where their owner forgets them, until they have."""
+
+
+def _remember(client: TelemetryClient) -> None:
+    if client not in _unfinished:
+        if not _unfinished:
+            atexit.unregister(_at_exit)
+            atexit.register(_at_exit)
+        _unfinished.add(client)
+
+
+def _at_exit() -> None:
+    """Deliver what waits, all clients at once, within half a second in all; what is left then is in the spool."""
+    end = time.monotonic() + EXIT_TIMEOUT
+    clients = list(_unfinished)
+    for client in clients:
+        client._end()  # noqa: SLF001 - its own module
+    requests = [client._request_flush(end) for client in clients]  # noqa: SLF001 - its own module
+    for request in requests:
+        if request is not None:
+            request.wait(end - time.monotonic())
+
+
+def _in_child() -> None:
+    for client in list(_clients):
+        client._after_fork()  # noqa: SLF001 - its own module
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)

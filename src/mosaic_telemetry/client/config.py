@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -12,6 +13,19 @@ from mosaic_telemetry.schema import MAX_BATCH_EVENTS, FieldError, ValidationErro
 __all__ = ["ResolvedConfig", "TelemetryConfig", "resolve_config"]
 
 ErrorHandler = Callable[[Exception], object]
+
+
+class _StateDirectory:
+    """Stands for the user's state directory, which is looked up when a configuration is resolved."""
+
+    def __repr__(self) -> str:
+        return "STATE_DIRECTORY"
+
+    def __reduce__(self) -> str:
+        return "STATE_DIRECTORY"
+
+
+STATE_DIRECTORY = _StateDirectory()
 
 _TEXTS = ("server_url", "api_key", "instance_id")
 _FALSE = frozenset({"0", "false", "no"})
@@ -29,6 +43,7 @@ _VARIABLES = {
     "prediction_cache_ttl": ("MOSAIC_TELEMETRY_PREDICTION_CACHE_TTL",),
     "dry_run": ("MOSAIC_TELEMETRY_DRY_RUN",),
     "max_retries": ("MOSAIC_TELEMETRY_MAX_RETRIES",),
+    "spool_dir": ("MOSAIC_TELEMETRY_SPOOL_DIR",),
 }
 
 
@@ -71,6 +86,8 @@ class TelemetryConfig:
         dry_run: do all but the HTTP calls.
         max_retries: further tries after a failed one, within one flush.
         on_error: called with every problem, from whichever thread met it.
+        spool_dir: directory in which events are kept until they are delivered, also over the death of the process; the user's
+            state directory without it. None keeps them in memory only.
 
     Raises:
         ValidationError: naming every setting that does not fit. While disabled, the first three may be empty.
@@ -88,6 +105,7 @@ class TelemetryConfig:
     dry_run: bool = field(default=False, kw_only=True)
     max_retries: int = field(default=3, kw_only=True)
     on_error: ErrorHandler | None = field(default=None, kw_only=True, repr=False)
+    spool_dir: str | os.PathLike[str] | _StateDirectory | None = field(default=STATE_DIRECTORY, kw_only=True)
 
     def __post_init__(self) -> None:
         errors = _problems(self)
@@ -134,6 +152,8 @@ def _parse(name: str, text: str) -> Any:
         return text.strip().lower() not in _FALSE
     if name in {"max_queue_size", "batch_size", "max_retries"}:
         return int(text)
+    if name == "spool_dir":
+        return None if text.strip().lower() in {"none", "off"} else text
     if name in _TEXTS:
         return text
     return float(text)
@@ -152,6 +172,8 @@ def _problems(config: TelemetryConfig) -> list[FieldError]:
         value = getattr(config, name)
         fits = isinstance(value, int) and not isinstance(value, bool) and value >= least
         problems[name] = None if fits else f"a whole number of at least {least}"
+    if not isinstance(config.spool_dir, (str, os.PathLike, _StateDirectory, type(None))) or config.spool_dir == "":
+        problems["spool_dir"] = "a directory, or None"
     problems["on_error"] = None if config.on_error is None or callable(getattr(config, "on_error")) else "a function of one argument"  # noqa: B009 - untyped on purpose: callers may pass anything
     return [FieldError(name, "…" if name == "api_key" else getattr(config, name), problem) for name, problem in problems.items() if problem]
 
@@ -178,6 +200,20 @@ class ResolvedConfig:
     dry_run: bool
     max_retries: int
     on_error: ErrorHandler | None = field(repr=False)
+    spool_dir: str | None
+
+
+def _spool_directory(given: str | os.PathLike[str] | _StateDirectory | None, env: Mapping[str, str]) -> str | None:
+    """The directory of all spools; relative where there is no home to put it in."""
+    if given is None:
+        return None
+    if not isinstance(given, _StateDirectory):
+        return os.path.abspath(os.fsdecode(given))
+    if sys.platform == "darwin":
+        base = os.path.expanduser("~/Library/Application Support")
+    else:  # the XDG base directory specification
+        base = env.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return os.path.join(base, "mosaic-telemetry", "spool")
 
 
 def resolve_config(config: TelemetryConfig | ResolvedConfig, env: Mapping[str, str] | None = None) -> ResolvedConfig:
@@ -194,5 +230,7 @@ def resolve_config(config: TelemetryConfig | ResolvedConfig, env: Mapping[str, s
     values["api_key"] = config.api_key.strip()
     values["instance_id"] = config.instance_id.strip()
     values["batch_size"] = min(config.batch_size, MAX_BATCH_EVENTS)
-    values["enabled"] = config.enabled and not _do_not_track(os.environ if env is None else env)
+    env = os.environ if env is None else env
+    values["enabled"] = config.enabled and not _do_not_track(env)
+    values["spool_dir"] = _spool_directory(config.spool_dir, env)
     return ResolvedConfig(**values)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 
 from mosaic_telemetry.client.config import ResolvedConfig
 from mosaic_telemetry.client.errors import EventDroppedError, EventRejectedError, HTTPStatusError, TelemetryError
-from mosaic_telemetry.client.queue import Buffer, QueuedEvent
+from mosaic_telemetry.client.queue import Buffer, QueuedEvent, encode_queued
 from mosaic_telemetry.client.stats import Counters
-from mosaic_telemetry.client.submitter import BatchSubmitter, SubmitResult, encode_queued, event_id_of
+from mosaic_telemetry.client.submitter import BatchSubmitter, SubmitResult, event_id_of
 from mosaic_telemetry.schema import ACCEPTED, BatchEventResponse
 
 __all__ = ["Delivery"]

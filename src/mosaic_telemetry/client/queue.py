@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Protocol
 
-from mosaic_telemetry.schema import TaskCompletionEvent
+from mosaic_telemetry.schema import TaskCompletionEvent, encode_event
 
 __all__ = ["Buffer", "EventQueue"]
 
@@ -20,15 +20,20 @@ QueuedEvent = TaskCompletionEvent | bytes
 """An event that waits: as an object, or in its JSON form."""
 
 
+def encode_queued(event: QueuedEvent) -> bytes:
+    """The JSON form of an event that waits; raises ValueError or TypeError where it has none."""
+    return event if isinstance(event, bytes) else encode_event(event)
+
+
 class Buffer(Protocol):
-    """Where events wait. All methods may be called from any thread; none raises, none waits for the network."""
+    """Where events wait. All methods may be called from any thread; none waits for the network."""
 
     @property
     def size(self) -> int:
         """Events that wait now."""
 
     def enqueue(self, event: TaskCompletionEvent) -> int:
-        """Add an event at the end; returns how many were given up for it (0 or 1)."""
+        """Add an event at the end; returns how many were given up for it; may raise where an event has no JSON form."""
 
     def drain(self, count: int) -> Sequence[QueuedEvent]:
         """Take up to `count` events from the front."""
@@ -38,6 +43,15 @@ class Buffer(Protocol):
 
     def settle(self, events: Sequence[QueuedEvent]) -> None:
         """Forget drained events: delivered, or given up for good."""
+
+    def recover(self) -> int:
+        """Take up what processes left that are gone; returns how many events."""
+
+    def close(self) -> None:
+        """Leave nothing behind that nobody needs; what waits stays."""
+
+    def after_fork(self) -> None:
+        """In a forked child: begin with nothing; what waits is the parent's to deliver."""
 
 
 class EventQueue:
@@ -53,8 +67,12 @@ class EventQueue:
         if isinstance(max_size, bool) or not isinstance(max_size, int) or max_size < 0:
             raise ValueError(f"max_size: {max_size!r} is not a whole number of at least 0")
         self._max_size = max_size
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """Begin with nothing; in a forked child what waits is the parent's to deliver."""
         self._events: deque[QueuedEvent] = deque()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may report an event while its thread does
 
     def enqueue(self, event: TaskCompletionEvent) -> int:
         """Add an event at the end; returns how many were given up for it (0 or 1)."""
@@ -82,6 +100,13 @@ class EventQueue:
 
     def settle(self, events: Sequence[QueuedEvent]) -> None:
         """Nothing to do: what was drained from memory is gone."""
+
+    def recover(self) -> int:
+        """Nothing to do: memory keeps nothing of a process that is gone."""
+        return 0
+
+    def close(self) -> None:
+        """Nothing to do."""
 
     @property
     def size(self) -> int:

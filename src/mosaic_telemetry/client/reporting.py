@@ -26,6 +26,10 @@ class Reporter:
         self._silenced = 0
         self._inside = threading.local()
 
+    def after_fork(self) -> None:
+        """In a forked child: nobody is inside."""
+        self._inside = threading.local()
+
     def __call__(self, error: Exception) -> None:
         """Report a problem. One that arises while another is being reported by the same thread is only counted."""
         if getattr(self._inside, "active", False):

@@ -37,9 +37,13 @@ class Counters:
     """The counters behind `Stats`; may be added to from any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may count while its thread does
         self._counts = {item.name: 0 for item in fields(Stats) if item.name not in {"queued", "last_error"}}
         self.last_error: str | None = None
+
+    def after_fork(self) -> None:
+        """In a forked child: another thread may have held the lock."""
+        self._lock = threading.RLock()
 
     def add(self, name: str, count: int = 1) -> None:
         """Add to the counter `name` of `Stats`."""

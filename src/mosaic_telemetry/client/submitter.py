@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mosaic_telemetry._version import __version__
 from mosaic_telemetry.client.config import ResolvedConfig, TelemetryConfig, resolve_config
 from mosaic_telemetry.client.errors import AnswerError, HTTPStatusError, TelemetryError, TransportError
-from mosaic_telemetry.client.queue import QueuedEvent
+from mosaic_telemetry.client.queue import QueuedEvent, encode_queued
 from mosaic_telemetry.client.retry import DEFAULT_RETRY_AFTER, backoff, parse_retry_after
 from mosaic_telemetry.client.transport import HTTPTransport, Reply, Transport
 from mosaic_telemetry.schema import (
@@ -23,7 +23,6 @@ from mosaic_telemetry.schema import (
     ValidationError,
     decode,
     encode,
-    encode_event,
 )
 
 __all__ = ["USER_AGENT", "BatchSubmitter", "SubmitResult"]
@@ -142,11 +141,6 @@ class BatchSubmitter:
                 after = DEFAULT_RETRY_AFTER
             raise HTTPStatusError(reply.status, _detail(reply.body), after)
         return reply
-
-
-def encode_queued(event: QueuedEvent) -> bytes:
-    """The JSON form of an event that waits; raises ValueError or TypeError where it has none."""
-    return event if isinstance(event, bytes) else encode_event(event)
 
 
 def event_id_of(payload: bytes) -> str:

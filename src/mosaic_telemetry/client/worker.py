@@ -33,7 +33,7 @@ class FlushRequest:
         self.delivered = False
         self._done = threading.Event()
         self._callbacks: list[Callable[[], object]] = []
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def finish(self, *, delivered: bool) -> None:
         """Wake whoever waits; `delivered` says whether nothing is left."""
@@ -65,7 +65,7 @@ class Worker:
         self._buffer = buffer
         self._delivery = delivery
         self._counters = counters
-        self._condition = threading.Condition(threading.Lock())
+        self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
         self._requests: list[FlushRequest] = []
         self._running = False
@@ -113,6 +113,7 @@ class Worker:
         if inline:
             request.finish(delivered=self._round([request]))
             self._delivery.close()
+            self._buffer.close()
 
     def _ensure_thread(self) -> None:
         if self._thread is None or not self._thread.is_alive():
@@ -135,6 +136,7 @@ class Worker:
                     self._condition.wait(min(wake - now, threading.TIMEOUT_MAX))
                 if not self._running and not self._requests:
                     self._delivery.close()
+                    self._buffer.close()
                     self._thread = None
                     return
                 requests, self._requests = self._requests, []
@@ -149,6 +151,7 @@ class Worker:
     def _round(self, requests: list[FlushRequest]) -> bool:
         """Send what waits now; returns whether all of it went."""
         end = max((request.deadline for request in requests), default=None)
+        self._buffer.recover()
         count = self._buffer.size
         failures = 0
         while count > 0:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import Any, TypeVar
 
 from mosaic_telemetry.schema.errors import MISSING, FieldError, ValidationError
@@ -138,13 +137,17 @@ def _path(name: str, below: str) -> str:
     return name + below if below.startswith("[") else f"{name}.{below}"
 
 
-@cache
+_kinds: dict[Any, tuple[tuple[str, Kind], ...]] = {}
+
+
 def kinds_of(cls: Any) -> tuple[tuple[str, Kind], ...]:
-    """(name, kind) of each wire field of `cls`, in their order."""
-    return tuple((item.name, item.metadata["kind"]) for item in fields(cls))
+    """(name, kind) of each wire field of the dataclass `cls`, in their order."""
+    known = _kinds.get(cls)
+    if known is None:
+        known = _kinds[cls] = tuple((item.name, item.metadata["kind"]) for item in fields(cls))
+    return known
 
 
-@cache
 def optional_of(cls: Any) -> frozenset[str]:
     """Names of the fields of `cls` that may be absent: those with a default."""
     return frozenset(item.name for item in fields(cls) if item.default is not NO_DEFAULT or item.default_factory is not NO_DEFAULT)

@@ -1,0 +1,322 @@
+"""A queue that outlives its process: each event is written to a file before `enqueue` returns.
+
+The events wait in memory as well, so that sending never reads the file; the file is for the next process, which takes up what
+a dead one left. Laws: what `enqueue` took is in the file or, while there is no file to be had, in memory; the bounds (events,
+bytes, age) hold over all that waits, and what they cost is counted; a forked child leaves what waits to its parent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from mosaic_telemetry.client.queue import QueuedEvent, encode_queued
+from mosaic_telemetry.client.segment import Segment, SpoolDirectory, SpoolError, spool_name
+from mosaic_telemetry.schema import TaskCompletionEvent
+
+__all__ = ["SpoolQueue"]
+
+MAX_BYTES = 10 * 1024 * 1024
+"""Bytes of events that wait at most."""
+MAX_AGE = 7 * 86_400.0
+"""Seconds that an event waits at most, from the moment of spooling (to within the hour that one file is written to)."""
+_SEGMENT_BYTES = 256 * 1024
+_SEGMENT_AGE = 3600.0
+_RECHECK = 1.0
+_RETRY = 30.0
+
+_Entry = tuple[bytes, Segment | None, int]
+"""An event that waits: its JSON form, and where its line begins in which file (None: in none)."""
+
+
+class SpoolQueue:
+    """A bounded queue with files behind it. See `Buffer`; safe to use from any thread.
+
+    Args:
+        max_size: events that wait at most.
+        root: the directory of all spools.
+        server_url: the server that the events are for.
+        instance_id: the instance that reports them.
+        report: told once when the events cannot be kept on disk.
+        give_up: told of events that are lost to age, or to a torn line: how many, and why.
+    """
+
+    def __init__(
+        self,
+        max_size: int,
+        where: tuple[str, str, str],
+        report: Callable[[Exception], None],
+        give_up: Callable[[int, str], None],
+    ) -> None:
+        self._max_size = max_size
+        self._where = where
+        self._report = report
+        self._give_up = give_up
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin with nothing: at first, and in a forked child, whose parent keeps what waits."""
+        self._pid = os.getpid()
+        self._lock = threading.RLock()  # a signal handler may report an event while its thread does
+        self._entries: deque[_Entry] = deque()
+        self._bytes = 0
+        self._taken: dict[int, _Entry] = {}  # drained and not settled, by identity, oldest first
+        self._directory: SpoolDirectory | None = None
+        self._segment: Segment | None = None
+        self._held: set[Segment] = set()
+        self._check_at = 0.0
+        self._failing = False
+        self._problem: SpoolError | None = None
+
+    def after_fork(self) -> None:
+        """In a forked child: let go of the parent's files without touching them."""
+        held, directory = self._held, self._directory
+        self._forget()
+        for segment in held:
+            segment.close()
+        if directory is not None:
+            directory.close()
+
+    # --- in ----------------------------------------------------------------------------------------------------------
+
+    def enqueue(self, event: TaskCompletionEvent) -> int:
+        """Write an event and add it at the end; returns how many of the oldest were given up for it.
+
+        Raises:
+            ValueError, TypeError: the event has no JSON form.
+        """
+        data = encode_queued(event)
+        with self._lock:
+            if self._max_size == 0:
+                return 1
+            self._append(data)
+            lost = 0 if len(self._entries) <= self._max_size and self._bytes <= MAX_BYTES else self._shed()
+        if self._problem is not None:
+            self._tell()
+        return lost
+
+    def _append(self, data: bytes) -> None:
+        segment = self._segment
+        if time.monotonic() >= self._check_at or (not self._failing and (segment is None or segment.size >= _SEGMENT_BYTES)):
+            segment = self._ready()
+        start = 0
+        if segment is not None:
+            start = segment.size
+            try:
+                segment.append(data + b"\n")
+                segment.pending += 1
+            except OSError as error:
+                self._fail(error)
+                segment = None
+        self._entries.append((data, segment, start))
+        self._bytes += len(data)
+
+    def _ready(self) -> Segment | None:
+        """The file to write to: a new one where there is none or it is full, old, or gone; None where there is none to be had."""
+        self._check_at = time.monotonic() + _RECHECK
+        segment = self._segment
+        try:
+            if segment is not None and not segment.is_linked():
+                self._lose_files()
+                segment = None
+            if segment is not None and (segment.size >= _SEGMENT_BYTES or time.time() - segment.created > _SEGMENT_AGE):
+                self._segment = None
+                self._tidy(segment)
+                segment = None
+            if segment is None:
+                segment = self._open()
+        except (OSError, SpoolError) as error:
+            self._fail(error)
+            return None
+        return segment
+
+    def _open(self) -> Segment:
+        """A new file, with what waits in memory alone written to it first."""
+        if self._directory is not None and not self._directory.is_linked():
+            self._lose_files()
+        if self._directory is None:
+            self._directory = SpoolDirectory(*self._where)
+        segment = self._directory.create()
+        self._held.add(segment)
+        self._segment = segment
+        self._failing = False
+        for index, (data, where, _) in enumerate(self._entries):
+            if where is None:
+                self._entries[index] = (data, segment, segment.size)
+                segment.append(data + b"\n")
+                segment.pending += 1
+        return segment
+
+    def _fail(self, error: Exception) -> None:
+        """No file to be had: keep events in memory, say so once, and try again later."""
+        self._check_at = time.monotonic() + _RETRY
+        self._segment = None
+        if not self._failing:
+            self._failing = True
+            why = error if isinstance(error, SpoolError) else f"cannot spool to {self._where[0]}: {getattr(error, 'strerror', None) or error}"
+            self._problem = SpoolError(f"{why}; events are kept in memory meanwhile")
+
+    def _tell(self) -> None:
+        """Report a problem; never under the lock, since a handler may well report an event."""
+        problem, self._problem = self._problem, None
+        if problem is not None:
+            self._report(problem)
+
+    def _lose_files(self) -> None:
+        """The files were deleted under us: what waits is in memory alone now."""
+        self._entries = deque((data, None, 0) for data, _, _ in self._entries)
+        self._taken = {key: (data, None, 0) for key, (data, _, _) in self._taken.items()}
+        for segment in self._held:
+            segment.close()
+        self._held.clear()
+        self._segment = None
+        if self._directory is not None:
+            self._directory.close()
+            self._directory = None
+
+    def _shed(self) -> int:
+        """Give up the oldest until the bounds hold; returns how many."""
+        count = 0
+        touched = set()
+        while len(self._entries) > self._max_size or self._bytes > MAX_BYTES:
+            data, segment, _ = self._entries.popleft()
+            self._bytes -= len(data)
+            count += 1
+            if segment is not None:
+                segment.pending -= 1
+                touched.add(segment)
+        for segment in touched:
+            self._tidy(segment)
+        return count
+
+    # --- out ---------------------------------------------------------------------------------------------------------
+
+    def drain(self, count: int) -> list[QueuedEvent]:
+        """Take up to `count` events from the front."""
+        with self._lock:
+            taken: list[QueuedEvent] = []
+            for _ in range(min(count, len(self._entries))):
+                entry = self._entries.popleft()
+                data = entry[0]
+                self._bytes -= len(data)
+                self._taken[id(data)] = entry
+                taken.append(data)
+            return taken
+
+    def prepend(self, events: Sequence[QueuedEvent]) -> int:
+        """Put drained events back to the front; returns how many of the last had no room."""
+        with self._lock:
+            entries = [entry for event in events if (entry := self._taken.pop(id(event), None)) is not None]
+            room = max(self._max_size - len(self._entries), 0)
+            self._entries.extendleft(reversed(entries[:room]))
+            self._bytes += sum(len(entry[0]) for entry in entries[:room])
+            self._release(entries[room:])
+            return max(len(entries) - room, 0)
+
+    def settle(self, events: Sequence[QueuedEvent]) -> None:
+        """Forget drained events, on disk as well."""
+        with self._lock:
+            self._release([entry for event in events if (entry := self._taken.pop(id(event), None)) is not None])
+
+    def _release(self, entries: Sequence[_Entry]) -> None:
+        touched = set()
+        for _, segment, _ in entries:
+            if segment is not None:
+                segment.pending -= 1
+                touched.add(segment)
+        for segment in touched:
+            self._tidy(segment)
+
+    def _tidy(self, segment: Segment) -> None:
+        """Remember on disk what is settled; an error costs no more than sending some events twice after a crash."""
+        try:
+            if segment.pending:
+                oldest = next(iter(self._taken.values()), None) or (self._entries[0] if self._entries else None)
+                if oldest is not None and oldest[1] is segment and oldest[2]:
+                    segment.settle_to(oldest[2])
+            elif segment is self._segment:
+                segment.empty()
+            else:
+                self._held.discard(segment)
+                segment.remove()
+        except OSError:
+            return
+
+    @property
+    def size(self) -> int:
+        """Events that wait now."""
+        return len(self._entries)
+
+    # --- what others left --------------------------------------------------------------------------------------------
+
+    def recover(self) -> int:
+        """Take up, before all that waits here, what processes left that are gone; returns how many events."""
+        if self._max_size == 0:
+            return 0
+        with self._lock:
+            try:
+                if self._directory is None and os.path.isdir(os.path.join(self._where[0], spool_name(*self._where[1:]))):
+                    self._directory = SpoolDirectory(*self._where)
+            except SpoolError as error:
+                self._fail(error)
+            directory = self._directory
+        self._tell()
+        if directory is None:
+            return 0
+        found: list[_Entry] = []
+        for segment, written in directory.abandoned():
+            entries, unreadable = _read(segment)
+            if time.time() - written > MAX_AGE:
+                self._give_up(len(entries), f"they waited longer than {MAX_AGE / 86_400:g} days")
+                entries = []
+            if unreadable:
+                self._give_up(unreadable, "the lines in the spool are torn")
+            if not entries:
+                segment.remove()
+                continue
+            segment.pending = len(entries)
+            with self._lock:
+                self._held.add(segment)
+            found += entries
+        with self._lock:
+            self._entries.extendleft(reversed(found))
+            self._bytes += sum(len(entry[0]) for entry in found)
+            lost = self._shed()
+        if lost:
+            self._give_up(lost, f"more than {self._max_size} events waited")
+        return len(found)
+
+    def close(self) -> None:
+        """Leave no empty file behind; what waits stays, in memory and on disk."""
+        with self._lock:
+            segment, self._segment = self._segment, None
+            if segment is not None and not segment.pending:
+                self._tidy(segment)
+
+
+def _read(segment: Segment) -> tuple[list[_Entry], int]:
+    """The events of a segment, and the number of lines that are none."""
+    entries: list[_Entry] = []
+    unreadable = 0
+    try:
+        for start, line in segment.read():
+            if _is_event(line):
+                entries.append((line[:-1], segment, start))
+            elif line.strip():
+                unreadable += 1
+    except OSError:
+        return entries, unreadable + 1
+    return entries, unreadable
+
+
+def _is_event(line: bytes) -> bool:
+    if not line.endswith(b"\n"):
+        return False
+    try:
+        return isinstance(json.loads(line).get("event_id"), str)
+    except (ValueError, AttributeError, RecursionError):
+        return False
