@@ -19,13 +19,22 @@ def uuid7(now_ns: int | None = None, random: bytes | None = None) -> str:
         random: 10 random bytes, instead of fresh ones.
     """
     milliseconds = (time.time_ns() if now_ns is None else now_ns) // 1_000_000 & 0xFFFF_FFFF_FFFF
-    noise = int.from_bytes(os.urandom(10) if random is None else random, "big")
-    high, low = noise >> 62 & 0xFFF, noise & 0x3FFF_FFFF_FFFF_FFFF
-    text = f"{milliseconds << 80 | 0x7 << 76 | high << 64 | 0x2 << 62 | low:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    noise = (os.urandom(10) if random is None else random).hex()
+    variant = "89ab"[int(noise[3], 16) & 3]
+    stamp = f"{milliseconds:012x}"
+    return f"{stamp[:8]}-{stamp[8:]}-7{noise[:3]}-{variant}{noise[4:7]}-{noise[7:19]}"
 
 
 def timestamp_now(now: float | None = None) -> str:
     """A moment as ISO 8601 in UTC with milliseconds, such as `2026-02-07T10:00:00.000Z`; `now` is seconds since 1970."""
     seconds, milliseconds = divmod(int((time.time() if now is None else now) * 1000), 1000)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{milliseconds:03}Z"
+    global _last  # noqa: PLW0603 - one assignment of one pair: whichever thread wins, the pair is right
+    known, text = _last
+    if known != seconds:
+        text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(seconds))
+        _last = (seconds, text)
+    return f"{text}{milliseconds:03}Z"
+
+
+_last = (-1, "")
+"""The newest second that was written, and its text."""

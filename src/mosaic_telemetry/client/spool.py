@@ -188,7 +188,8 @@ class SpoolQueue:
             count += 1
             if segment is not None:
                 segment.pending -= 1
-                touched.add(segment)
+                if not segment.pending:  # only then: a full queue sheds with every event, and must stay cheap
+                    touched.add(segment)
         for segment in touched:
             self._tidy(segment)
         return count

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from functools import cache
 from typing import Any, TypeVar
 
+from mosaic_telemetry.schema.compiled import FieldEncoder, compile_encode
 from mosaic_telemetry.schema.errors import FieldError, ValidationError
 from mosaic_telemetry.schema.event import TaskCompletionEvent
 from mosaic_telemetry.schema.fields import from_dict, kinds_of
@@ -41,8 +43,17 @@ def encode(value: Any) -> bytes:
 
 
 def encode_event(event: TaskCompletionEvent) -> bytes:
-    """An event as compact JSON in ASCII, without the copies of `encode`; the same bytes, the same errors."""
-    return _ENCODER.encode(event.__dict__).encode("ascii")
+    """An event as compact JSON in ASCII, several times as fast as `encode`; the same bytes, the same errors."""
+    try:
+        data = _compiled()(event.__dict__)
+    except (KeyError, TypeError, AttributeError):
+        data = None
+    return _ENCODER.encode(event.__dict__).encode("ascii") if data is None else data
+
+
+@cache
+def _compiled() -> FieldEncoder:
+    return compile_encode(kinds_of(TaskCompletionEvent))
 
 
 def decode(cls: type[T], data: bytes | bytearray | str) -> T:
