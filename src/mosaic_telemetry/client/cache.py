@@ -16,13 +16,15 @@ class PredictionCache:
 
     Args:
         ttl: time to live in seconds, above 0.
+        stale: seconds after that in which `look` still answers it, as one to be renewed.
         clock: monotonic seconds.
     """
 
-    def __init__(self, ttl: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, ttl: float, *, stale: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
         if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not ttl > 0:
             raise ValueError(f"ttl: {ttl!r} is not a positive number of seconds")
         self._ttl = ttl
+        self._stale = stale
         self._clock = clock
         self._entries: dict[PredictionQuery, tuple[float, PredictionResponse]] = {}
         self._lock = threading.Lock()
@@ -33,15 +35,36 @@ class PredictionCache:
 
     def get(self, query: PredictionQuery) -> PredictionResponse | None:
         """The answer to a query, or None."""
+        answer, fresh = self.look(query)
+        return answer if fresh else None
+
+    def look(self, query: PredictionQuery) -> tuple[PredictionResponse | None, bool]:
+        """The answer to a query, and whether it is within its time; None and False where there is none."""
         entry = self._entries.get(query)
         if entry is None:
-            return None
-        if self._clock() < entry[0]:
-            return entry[1]
+            return None, False
+        now = self._clock()
+        if now < entry[0]:
+            return entry[1], True
+        if now < entry[0] + self._stale:
+            return entry[1], False
         with self._lock:
             if self._entries.get(query) is entry:  # not one that another thread has renewed meanwhile
                 del self._entries[query]
-        return None
+        return None, False
+
+    def restore(self, query: PredictionQuery, response: PredictionResponse, left: float) -> None:
+        """Keep an answer that has `left` seconds to live, unless there is one already."""
+        left = min(left, self._ttl)
+        if left + self._stale > 0:
+            with self._lock:
+                self._entries.setdefault(query, (self._clock() + left, response))
+
+    def entries(self) -> list[tuple[PredictionQuery, PredictionResponse, float]]:
+        """Query, answer and seconds still to live (below 0: stale) of all that may still be answered."""
+        now = self._clock()
+        with self._lock:
+            return [(query, response, end - now) for query, (end, response) in self._entries.items() if now < end + self._stale]
 
     def set(self, query: PredictionQuery, response: PredictionResponse) -> None:
         """Keep an answer from now on."""

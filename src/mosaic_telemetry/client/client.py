@@ -12,15 +12,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mosaic_telemetry.client.builder import EventBuilder
-from mosaic_telemetry.client.cache import PredictionCache
 from mosaic_telemetry.client.capture import captured
 from mosaic_telemetry.client.config import ResolvedConfig, TelemetryConfig, resolve_config
-from mosaic_telemetry.client.errors import EventDroppedError, TelemetryError
+from mosaic_telemetry.client.errors import EventDroppedError
+from mosaic_telemetry.client.predictions import Predictions
 from mosaic_telemetry.client.queue import Buffer, EventQueue
 from mosaic_telemetry.client.reporting import Reporter
 from mosaic_telemetry.client.stats import Counters, Stats
 from mosaic_telemetry.client.tasks import Task
-from mosaic_telemetry.schema import MAX_BATCH_QUERIES, FieldError, PredictionQuery, PredictionResponse, TaskCompletionEvent, ValidationError
+from mosaic_telemetry.schema import FieldError, PredictionQuery, PredictionResponse, TaskCompletionEvent, ValidationError
 from mosaic_telemetry.schema.errors import short_repr
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class TelemetryClient:
         self._counters = Counters()
         self._report = Reporter(self.config.on_error, self._counters)
         self._queue = _new_queue(self.config, self._report, self._give_up)
-        self._cache = PredictionCache(self.config.prediction_cache_ttl)
+        self._predictions = Predictions(self.config, self._report)
         self._worker: Worker | None = None
         self._lock = threading.RLock()
         self._overflowing = False
@@ -157,10 +157,10 @@ class TelemetryClient:
     # --- predictions -----------------------------------------------------------------------------------------------
 
     def get_prediction(self, query: PredictionQuery) -> PredictionResponse | None:
-        """The prediction from the cache, or None where it is not there or too old. Never asks the network."""
+        """The prediction from the cache, or None where it is not there or too old. Never waits for the network."""
         try:
-            return self._cache.get(query)
-        except TypeError as error:  # no query, and nothing that could be looked up
+            return self._predictions.get(query)
+        except Exception as error:  # noqa: BLE001 - see track
             self._report(error)
             return None
 
@@ -178,28 +178,18 @@ class TelemetryClient:
             if bad:
                 self._bad_value("query", bad[0], "a PredictionQuery")
                 return False
-            return self._fetch(wanted)
+            return self._predictions.refresh(wanted)
         except Exception as error:  # noqa: BLE001 - see track
             self._report(error)
             return False
 
-    def _fetch(self, wanted: list[PredictionQuery]) -> bool:
-        submitter = self._new_submitter()
-        complete = True
+    def predict(self, query: PredictionQuery, timeout: float = 1.0) -> PredictionResponse | None:
+        """The prediction from the cache, or else from the server within `timeout` seconds, or None. Never raises."""
         try:
-            for start in range(0, len(wanted), MAX_BATCH_QUERIES):
-                part = wanted[start : start + MAX_BATCH_QUERIES]
-                try:
-                    answer = submitter.predictions(part)
-                except TelemetryError as error:
-                    self._report(error)
-                    complete = False
-                    continue
-                for query, response in zip(part, answer.results, strict=True):
-                    self._cache.set(query, response)
-        finally:
-            submitter.close()
-        return complete
+            return self._predictions.within(query, timeout)
+        except Exception as error:  # noqa: BLE001 - see track
+            self._report(error)
+            return None
 
     # --- asyncio ---------------------------------------------------------------------------------------------------
 
@@ -217,6 +207,12 @@ class TelemetryClient:
         import asyncio
 
         return await asyncio.to_thread(self.refresh_predictions, queries)
+
+    async def apredict(self, query: PredictionQuery, timeout: float = 1.0) -> PredictionResponse | None:  # noqa: ASYNC109 - the same signature as predict
+        """`predict` for asyncio: the event loop is never blocked."""
+        import asyncio
+
+        return await asyncio.to_thread(self.predict, query, timeout)
 
     async def __aenter__(self) -> Self:
         self.start()
@@ -305,7 +301,7 @@ class TelemetryClient:
         self._lock = threading.RLock()
         self._counters.after_fork()
         self._report.after_fork()
-        self._cache.after_fork()
+        self._predictions.after_fork()
         self._queue.after_fork()
         self._worker = None
 

@@ -43,6 +43,10 @@ _VARIABLES = {
     "prediction_cache_ttl": ("MOSAIC_TELEMETRY_PREDICTION_CACHE_TTL",),
     "dry_run": ("MOSAIC_TELEMETRY_DRY_RUN",),
     "max_retries": ("MOSAIC_TELEMETRY_MAX_RETRIES",),
+    "ca_file": ("MOSAIC_TELEMETRY_CA_FILE",),
+    "prediction_stale_ttl": ("MOSAIC_TELEMETRY_PREDICTION_STALE_TTL",),
+    "prediction_cache_file": ("MOSAIC_TELEMETRY_PREDICTION_CACHE_FILE",),
+    "max_retry_after": ("MOSAIC_TELEMETRY_MAX_RETRY_AFTER",),
     "spool_dir": ("MOSAIC_TELEMETRY_SPOOL_DIR",),
 }
 
@@ -88,6 +92,10 @@ class TelemetryConfig:
         on_error: called with every problem, from whichever thread met it.
         spool_dir: directory in which events are kept until they are delivered, also over the death of the process; the user's
             state directory without it. None keeps them in memory only.
+        ca_file: file of certificates (PEM) to trust beside the system's; SSL_CERT_FILE is honoured as well.
+        prediction_stale_ttl: seconds after its time in which a prediction is still answered while it is renewed in the background; 0 for none.
+        prediction_cache_file: file that keeps predictions for the next process; None for none.
+        max_retry_after: seconds that a server's `Retry-After` can hold requests back at most.
 
     Raises:
         ValidationError: naming every setting that does not fit. While disabled, the first three may be empty.
@@ -106,6 +114,10 @@ class TelemetryConfig:
     max_retries: int = field(default=3, kw_only=True)
     on_error: ErrorHandler | None = field(default=None, kw_only=True, repr=False)
     spool_dir: str | os.PathLike[str] | _StateDirectory | None = field(default=STATE_DIRECTORY, kw_only=True)
+    ca_file: str | os.PathLike[str] | None = field(default=None, kw_only=True)
+    max_retry_after: float = field(default=3600.0, kw_only=True)
+    prediction_stale_ttl: float = field(default=0.0, kw_only=True)
+    prediction_cache_file: str | os.PathLike[str] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         errors = _problems(self)
@@ -154,7 +166,7 @@ def _parse(name: str, text: str) -> Any:
         return int(text)
     if name == "spool_dir":
         return None if text.strip().lower() in {"none", "off"} else text
-    if name in _TEXTS:
+    if name in {*_TEXTS, "ca_file", "prediction_cache_file"}:
         return text
     return float(text)
 
@@ -164,7 +176,7 @@ def _problems(config: TelemetryConfig) -> list[FieldError]:
     problems: dict[str, str | None] = {name: _text_problem(name, getattr(config, name), required=config.enabled) for name in _TEXTS}
     for name in ("enabled", "dry_run"):
         problems[name] = None if isinstance(getattr(config, name), bool) else "true or false"
-    for name in ("submit_interval", "request_timeout", "prediction_cache_ttl"):
+    for name in ("submit_interval", "request_timeout", "prediction_cache_ttl", "max_retry_after"):
         value = getattr(config, name)
         fits = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
         problems[name] = None if fits else "a positive number of seconds"
@@ -172,6 +184,12 @@ def _problems(config: TelemetryConfig) -> list[FieldError]:
         value = getattr(config, name)
         fits = isinstance(value, int) and not isinstance(value, bool) and value >= least
         problems[name] = None if fits else f"a whole number of at least {least}"
+    for name in ("ca_file", "prediction_cache_file"):
+        value = getattr(config, name)
+        problems[name] = None if value is None or (isinstance(value, (str, os.PathLike)) and value != "") else "a file, or None"
+    stale: Any = config.prediction_stale_ttl
+    if isinstance(stale, bool) or not isinstance(stale, (int, float)) or not 0 <= stale < float("inf"):
+        problems["prediction_stale_ttl"] = "a number of seconds of at least 0"
     if not isinstance(config.spool_dir, (str, os.PathLike, _StateDirectory, type(None))) or config.spool_dir == "":
         problems["spool_dir"] = "a directory, or None"
     problems["on_error"] = None if config.on_error is None or callable(getattr(config, "on_error")) else "a function of one argument"  # noqa: B009 - untyped on purpose: callers may pass anything
@@ -201,6 +219,10 @@ class ResolvedConfig:
     max_retries: int
     on_error: ErrorHandler | None = field(repr=False)
     spool_dir: str | None
+    ca_file: str | None
+    max_retry_after: float
+    prediction_stale_ttl: float
+    prediction_cache_file: str | None
 
 
 def _spool_directory(given: str | os.PathLike[str] | _StateDirectory | None, env: Mapping[str, str]) -> str | None:
@@ -232,5 +254,7 @@ def resolve_config(config: TelemetryConfig | ResolvedConfig, env: Mapping[str, s
     values["batch_size"] = min(config.batch_size, MAX_BATCH_EVENTS)
     env = os.environ if env is None else env
     values["enabled"] = config.enabled and not _do_not_track(env)
+    for name in ("ca_file", "prediction_cache_file"):
+        values[name] = None if values[name] is None else os.path.abspath(os.fsdecode(values[name]))
     values["spool_dir"] = _spool_directory(config.spool_dir, env)
     return ResolvedConfig(**values)

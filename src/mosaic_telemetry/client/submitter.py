@@ -127,7 +127,7 @@ class BatchSubmitter:
 
     def _request(self, path: str, body: bytes, timeout: float | None, *, authorised: bool) -> Reply:
         if self._transport is None:
-            self._transport = HTTPTransport(self._config.server_url, self._clock)
+            self._transport = HTTPTransport(self._config.server_url, self._config.ca_file, self._clock)
         headers = {**_HEADERS, "Content-Type": "application/json"}
         if authorised:
             headers["Authorization"] = f"Bearer {self._config.api_key}"

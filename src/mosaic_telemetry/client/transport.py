@@ -1,21 +1,19 @@
 """One HTTP request with a deadline over all of it, on `http.client`, on a connection that is kept.
 
-The socket's own timeout starts anew with every byte, so a server that drips would hold a request for ever. Here every
-operation on the socket gets what is left of the request's time. `http.client` and `ssl` are imported with this module,
-which only a sender does: they would be most of the time that `import mosaic_telemetry` takes.
+`http.client` and `ssl` are imported with this module, which only a sender does: they would be most of the time that
+`import mosaic_telemetry` takes.
 """
 
 from __future__ import annotations
 
 import io
-import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
+from mosaic_telemetry.client.connect import DeadlineSocket, Target, open_socket
 from mosaic_telemetry.client.errors import TransportError
 
 __all__ = ["HTTPTransport", "Reply", "Transport"]
@@ -43,15 +41,17 @@ class Transport(Protocol):
 
 
 class HTTPTransport:
-    """Requests to one server over a kept connection. Used by one thread at a time."""
+    """Requests to one server over a kept connection. Used by one thread at a time.
 
-    def __init__(self, server_url: str, clock: Callable[[], float] = time.monotonic) -> None:
-        parts = urlsplit(server_url)
-        self._tls = parts.scheme == "https"
-        self._host = parts.hostname or ""
-        self._port = parts.port or (443 if self._tls else 80)
-        self._netloc = parts.netloc.rpartition("@")[2]
-        self._prefix = parts.path.rstrip("/")
+    Args:
+        server_url: the server.
+        ca_file: a file of further certificates to trust; SSL_CERT_FILE is honoured without it.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, server_url: str, ca_file: str | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._target = Target.of(server_url)
+        self._ca_file = ca_file
         self._clock = clock
         self._connection: _Connection | None = None
         self._context: Any = None
@@ -93,13 +93,18 @@ class HTTPTransport:
             connection.close()
 
     def _exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], deadline: float) -> Reply:
+        target = self._target
         connection = self._connection
         if connection is None:
-            connection = _Connection(self._host, self._port, self._connect(deadline))
-            self._connection = connection
-        connection.sock.deadline = deadline
-        connection.putrequest(method, self._prefix + path, skip_host=True, skip_accept_encoding=True)
-        connection.putheader("Host", self._netloc)
+            sock = open_socket(target, deadline, self._tls_context, self._clock)
+            connection = self._connection = _Connection(target.host, target.port, _Stream(sock))
+        connection.sock.socket.deadline = deadline
+        through_proxy = target.proxy is not None and not target.tls
+        url = f"http://{target.netloc}{target.path}{path}" if through_proxy else target.path + path
+        connection.putrequest(method, url, skip_host=True, skip_accept_encoding=True)
+        connection.putheader("Host", target.netloc)
+        if through_proxy and target.proxy_authorization:
+            connection.putheader("Proxy-Authorization", target.proxy_authorization)
         for name, value in headers.items():
             connection.putheader(name, value)
         if body is not None:
@@ -112,29 +117,13 @@ class HTTPTransport:
             self.close()
         return reply
 
-    def _connect(self, deadline: float) -> _DeadlineSocket:
-        failure: OSError = OSError("the host has no address")
-        for family, kind, protocol, _, address in socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM):
-            sock = socket.socket(family, kind, protocol)
-            try:
-                sock.settimeout(_left(deadline, self._clock))
-                sock.connect(address)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if self._tls:
-                    sock.settimeout(_left(deadline, self._clock))
-                    sock = self._tls_context().wrap_socket(sock, server_hostname=self._host)
-            except OSError as error:
-                sock.close()
-                failure = error
-            else:
-                return _DeadlineSocket(sock, deadline, self._clock)
-        raise failure
-
     def _tls_context(self) -> Any:
         if self._context is None:
             import ssl
 
             self._context = ssl.create_default_context()
+            if self._ca_file is not None:
+                self._context.load_verify_locations(self._ca_file)
         return self._context
 
 
@@ -146,13 +135,6 @@ def _read(response: HTTPResponse) -> bytes:
     return data
 
 
-def _left(deadline: float, clock: Callable[[], float]) -> float:
-    left = deadline - clock()
-    if left <= 0:
-        raise TimeoutError("timed out")
-    return left
-
-
 def _reason(error: Exception, timeout: float) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {timeout:g} s"
@@ -162,47 +144,31 @@ def _reason(error: Exception, timeout: float) -> str:
 class _Connection(HTTPConnection):
     """A connection over a socket that is open already."""
 
-    sock: _DeadlineSocket
+    sock: _Stream
 
-    def __init__(self, host: str, port: int, sock: _DeadlineSocket) -> None:
+    def __init__(self, host: str, port: int, sock: _Stream) -> None:
         super().__init__(host, port)
         self.sock = sock
         self.auto_open = 0  # a closed one stays closed: opening is ours, within the deadline
 
 
-class _DeadlineSocket(io.RawIOBase):
-    """A socket whose every operation ends by `deadline`; what `http.client` needs of a socket, and no more."""
+class _Stream:
+    """What `http.client` needs of a socket, and no more."""
 
-    def __init__(self, sock: socket.socket, deadline: float, clock: Callable[[], float]) -> None:
-        super().__init__()
-        self._sock = sock
-        self._clock = clock
-        self.deadline = deadline
-
-    def sendall(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            self._sock.settimeout(_left(self.deadline, self._clock))
-            view = view[self._sock.send(view) :]
+    def __init__(self, sock: DeadlineSocket) -> None:
+        self.socket = sock
+        self.sendall = sock.sendall
+        self.close = sock.close
 
     def makefile(self, mode: str) -> io.BufferedReader:
         assert mode == "rb"  # noqa: S101 - http.client reads, and writes through sendall
-        return io.BufferedReader(_Reader(self))
-
-    def receive_into(self, buffer: Any) -> int:
-        self._sock.settimeout(_left(self.deadline, self._clock))
-        return self._sock.recv_into(buffer)
-
-    def close(self) -> None:
-        if not self.closed:
-            super().close()
-            self._sock.close()
+        return io.BufferedReader(_Reader(self.socket))
 
 
 class _Reader(io.RawIOBase):
     """The reading side of one answer; closing it leaves the socket open for the next one."""
 
-    def __init__(self, sock: _DeadlineSocket) -> None:
+    def __init__(self, sock: DeadlineSocket) -> None:
         super().__init__()
         self._sock = sock
 

@@ -177,7 +177,7 @@ class Worker:
         """Say when the next request may go; returns whether a try within the round makes sense."""
         now = time.monotonic()
         if result.retry_after is not None:
-            self._held_until = max(self._held_until, now + result.retry_after)
+            self._held_until = max(self._held_until, now + min(result.retry_after, self._config.max_retry_after))
         if result.error is not None and result.error.transient:
             self._failures += 1
             self._not_before = now + backoff(self._failures, random.random)

@@ -1,0 +1,151 @@
+"""Predictions at hand: read from the cache at the speed of a dictionary, fetched by one request however many ask.
+
+Laws: reading never waits; the same query is never fetched twice at the same time; what a fetch brings is cached even when
+whoever asked for it has given up waiting.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from mosaic_telemetry.client.cache import PredictionCache
+from mosaic_telemetry.client.cachefile import load, save
+from mosaic_telemetry.client.config import ResolvedConfig
+from mosaic_telemetry.client.errors import TelemetryError
+from mosaic_telemetry.schema import MAX_BATCH_QUERIES, PredictionQuery, PredictionResponse
+
+__all__ = ["Predictions"]
+
+
+class _Flight:
+    """A fetch under way."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.complete = False
+
+
+class Predictions:
+    """The cache of a client, and what fills it. Safe to use from any thread.
+
+    Args:
+        config: the client's settings.
+        report: told of every problem.
+    """
+
+    def __init__(self, config: ResolvedConfig, report: Callable[[Exception], None]) -> None:
+        self._config = config
+        self._report = report
+        self.cache = PredictionCache(config.prediction_cache_ttl, stale=config.prediction_stale_ttl)
+        self._unread = config.prediction_cache_file is not None and config.enabled
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """In a forked child: fetches are the parent's, and locks may be held by threads that are not here."""
+        self._lock = threading.Lock()
+        self._flights: dict[PredictionQuery, _Flight] = {}
+        self.cache.after_fork()
+
+    def get(self, query: PredictionQuery) -> PredictionResponse | None:
+        """The cached answer, or None. One that is stale but allowed is answered, and renewed in the background."""
+        if self._unread:
+            self._read_file()
+        answer, fresh = self.cache.look(query)
+        if answer is not None and not fresh:
+            self._fetch_in_background([query])
+        return answer
+
+    def refresh(self, queries: Sequence[PredictionQuery]) -> bool:
+        """Fetch answers, and wait for them; queries that another thread fetches already are waited for. Whether all came."""
+        mine, others = self._board(queries)
+        complete = self._fly(mine)
+        deadline = time.monotonic() + self._config.request_timeout
+        for flight in others:
+            complete &= flight.done.wait(max(deadline - time.monotonic(), 0.0)) and flight.complete
+        return complete
+
+    def within(self, query: PredictionQuery, timeout: float) -> PredictionResponse | None:
+        """The cached answer, or the one that comes within `timeout` seconds, or None."""
+        answer = self.get(query)
+        if answer is not None or not self._may_fetch:
+            return answer
+        self._fetch_in_background([query]).wait(max(timeout, 0.0))
+        return self.cache.get(query)
+
+    @property
+    def _may_fetch(self) -> bool:
+        return self._config.enabled and not self._config.dry_run
+
+    def _board(self, queries: Sequence[PredictionQuery]) -> tuple[dict[PredictionQuery, _Flight], list[_Flight]]:
+        """The queries that nobody fetches yet, each with its flight, and the flights of the others."""
+        mine: dict[PredictionQuery, _Flight] = {}
+        others = []
+        with self._lock:
+            for query in queries:
+                flight = self._flights.get(query)
+                if flight is None:
+                    mine[query] = self._flights[query] = _Flight()
+                else:
+                    others.append(flight)
+        return mine, others
+
+    def _fetch_in_background(self, queries: Sequence[PredictionQuery]) -> threading.Event:
+        """Fetch in a thread of its own; the event is set when the first query's answer is there or will not come."""
+        mine, others = self._board(queries)
+        if mine:
+            threading.Thread(target=self._fly, args=(mine,), name="mosaic-telemetry-predictions", daemon=True).start()
+        return next((flight.done for flight in (*mine.values(), *others)), threading.Event())
+
+    def _fly(self, mine: dict[PredictionQuery, _Flight]) -> bool:
+        complete = not mine
+        try:
+            if mine:
+                complete = self._fetch(list(mine))
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must wake
+            self._report(error)
+        finally:
+            with self._lock:
+                for query, flight in mine.items():
+                    flight.complete = complete
+                    self._flights.pop(query, None)
+                    flight.done.set()
+        return complete
+
+    def _fetch(self, wanted: list[PredictionQuery]) -> bool:
+        from mosaic_telemetry.client.submitter import BatchSubmitter
+
+        submitter = BatchSubmitter(self._config)
+        complete = True
+        try:
+            for start in range(0, len(wanted), MAX_BATCH_QUERIES):
+                part = wanted[start : start + MAX_BATCH_QUERIES]
+                try:
+                    answer = submitter.predictions(part)
+                except TelemetryError as error:
+                    self._report(error)
+                    complete = False
+                    continue
+                for query, response in zip(part, answer.results, strict=True):
+                    self.cache.set(query, response)
+        finally:
+            submitter.close()
+        if self._config.prediction_cache_file is not None:
+            self._write_file(self._config.prediction_cache_file)
+        return complete
+
+    def _read_file(self) -> None:
+        self._unread = False
+        path = self._config.prediction_cache_file
+        if path is not None:
+            for query, response, left in load(path, self._config.server_url, time.time()):
+                self.cache.restore(query, response, left)
+
+    def _write_file(self, path: str) -> None:
+        if self._unread:
+            self._read_file()  # what other processes wrote is kept
+        try:
+            save(path, self._config.server_url, self.cache.entries(), time.time())
+        except OSError as error:
+            self._report(error)
