@@ -16,6 +16,7 @@ when it is told to:
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 import time
@@ -95,9 +96,11 @@ class LocalServer:
         requests: every request read.
         rule: asked first for each request; an `Answer` is given instead of the contract's. None asks nothing.
         predictions: JSON forms of the answers to queries, by (task_type, model, provider, complexity).
+        accept_gzip: whether it says that it takes compressed bodies; it reads them anyway.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, accept_gzip: bool = False) -> None:
+        self.accept_gzip = accept_gzip
         self.api_key = "0" * 64
         self.instance_id = "00000000-0000-4000-8000-000000000000"
         self.events: dict[str, dict[str, Any]] = {}
@@ -205,6 +208,8 @@ class _Handler(BaseHTTPRequestHandler):
         owner = self.server.owner
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
+        if headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
         answer = owner._decide(Request(self.command, self.path, headers, body, time.monotonic()))  # noqa: SLF001 - its own handler
         if answer.delay:
             owner._closing.wait(answer.delay)  # noqa: SLF001 - its own handler
@@ -214,6 +219,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
+        if owner.accept_gzip:
+            self.send_header("Accept-Encoding", "gzip")
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         if not answer.drip:

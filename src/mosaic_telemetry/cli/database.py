@@ -1,0 +1,38 @@
+"""What commands share that work on the database themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from mosaic_telemetry.cli.common import default_database
+from mosaic_telemetry.engine import DatabaseError, Engine, open_engine
+
+__all__ = ["database_option", "open_database"]
+
+database_option = click.option(
+    "--database",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    envvar="MOSAIC_TELEMETRY_DATABASE",
+    default=default_database,
+    show_default="telemetry.db in the user's data directory",
+    help="SQLite file, made where there is none. [env: MOSAIC_TELEMETRY_DATABASE]",
+)
+
+
+@contextmanager
+def open_database(path: Path) -> Iterator[Engine]:
+    """The engine on a database; the directory of the default one is made where it is missing.
+
+    Raises:
+        click.ClickException: one line, where the database cannot be opened or fails.
+    """
+    try:
+        with open_engine(path, make_directory=path == default_database()) as engine:
+            yield engine
+    except DatabaseError as error:
+        raise click.ClickException(str(error)) from error

@@ -1,0 +1,91 @@
+"""From a task to the event that is sent."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from mosaic_telemetry.client.ids import uuid7
+from mosaic_telemetry.collectors.values import Task
+from mosaic_telemetry.schema import MAX_COST_MICROS, MAX_DURATION_MS, MAX_TOKENS, TaskCompletionEvent, from_dict
+
+__all__ = ["Converted", "event_id", "to_event"]
+
+_MAX_COMPACTIONS = 100
+_LONGEST_MODEL = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """An event, and the names of its fields whose true value lies above the contract's bound and was cut to it."""
+
+    event: TaskCompletionEvent
+    clamped: tuple[str, ...]
+
+
+def event_id(task: Task) -> str:
+    """The task's id as a UUID of version 7: time bits from its start, random bits from a SHA-256 of what identifies it.
+
+    So a task has the same id whenever it is collected, which is how the server knows it again, and ids stay ordered by time.
+    """
+    digest = hashlib.sha256(f"{task.harness}\n{task.identity}".encode()).digest()
+    return uuid7(task.started_ms * 1_000_000, digest[:10])
+
+
+def to_event(task: Task, instance_id: str) -> Converted:
+    """The event of a task.
+
+    Estimates, rotations and retries are 0, since no log tells them; the cost is 0 where it is not known; the cost is that of
+    the true tokens, also where these are clamped.
+
+    Args:
+        task: the task.
+        instance_id: a UUID: which installation reports.
+
+    Raises:
+        ValidationError: `instance_id` is no UUID.
+    """
+    clamped: list[str] = []
+
+    def within(name: str, value: int, most: int) -> int:
+        if value <= most:
+            return value
+        clamped.append(name)
+        return most
+
+    usage = task.usage
+    fields: dict[str, Any] = {
+        "instance_id": instance_id,
+        "event_id": event_id(task),
+        "timestamp": _iso(task.ended_ms),
+        "task_duration_ms": within("task_duration_ms", task.active_ms, MAX_DURATION_MS),
+        "task_type": task.task_type,
+        "complexity": task.complexity,
+        "harness": task.harness,
+        "model": task.model[:_LONGEST_MODEL] or "unknown",
+        "provider": task.provider,
+        "estimated_input_tokens": 0,
+        "estimated_output_tokens": 0,
+        "actual_input_tokens": within("actual_input_tokens", usage.input, MAX_TOKENS),
+        "actual_output_tokens": within("actual_output_tokens", usage.output, MAX_TOKENS),
+        "estimated_cost_usd_micros": 0,
+        "actual_cost_usd_micros": within("actual_cost_usd_micros", task.price().micros or 0, MAX_COST_MICROS),
+        "quality_gate_passed": all(task.gates.values()),
+        "quality_gates_run": sorted(task.gates),
+        "quality_gates_failed": sorted(gate for gate, passed in task.gates.items() if not passed),
+        "context_compactions": within("context_compactions", task.compactions, _MAX_COMPACTIONS),
+        "context_rotations": 0,
+        "context_utilization_final": task.context_utilization,
+        "outcome": task.outcome,
+        "retry_count": 0,
+        "language": task.language,
+        "repo_size_category": None,
+    }
+    return Converted(from_dict(TaskCompletionEvent, fields), tuple(clamped))
+
+
+def _iso(milliseconds: int) -> str:
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03}Z"

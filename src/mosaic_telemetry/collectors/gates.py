@@ -1,0 +1,182 @@
+"""What one shell command proves about the quality gates in it, from its one exit status and its output.
+
+`pytest -q && ruff check . || pyflakes calc.py` that succeeded proves a linter's pass (one of the two said so) and says nothing
+about the tests, unless their own summary line does. So every way in which the commands can have gone that agrees with the
+status and the output is considered, and only what holds in all of them is taken as known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+
+from mosaic_telemetry.collectors.shell import AndOr, Node, Opaque, Pipeline, Script, Simple, parse, simple_commands
+from mosaic_telemetry.collectors.summaries import missing_tool, verdicts_in
+from mosaic_telemetry.collectors.tools import gates_of, without_wrappers
+from mosaic_telemetry.schema import QualityGate
+
+__all__ = ["observe"]
+
+Verdicts = dict[QualityGate, bool]
+
+# Taken to succeed: they prepare or tell, and would otherwise leave every `cd app && pytest` in doubt.
+_PREPARING = frozenset({"cd", "echo", "export", "mkdir", "printf", "pushd", "set", "sleep", "source", "true", "umask", "unset", ".", ":"})
+_MAX_UNKNOWN = 12
+_SHELLS = frozenset({"bash", "dash", "sh", "zsh"})
+
+
+def observe(command: str, *, succeeded: bool | None, output: str) -> Verdicts:
+    """The gates in a command whose result is known: True for a pass, False for a failure.
+
+    A gate whose tool is not installed did not run. A gate that ran but whose result cannot be told is left out.
+
+    Args:
+        command: the command line.
+        succeeded: whether its exit status was 0; None where that is not known.
+        output: standard output and error, as far as recorded.
+    """
+    node = _unwrap(parse(command))
+    leaves = list(simple_commands(node))
+    gates = [gates_of(leaf.words) for leaf in leaves]
+    # A tool that is not there fails without having checked anything.
+    missing = [bool(found) and missing_tool(output, (without_wrappers(leaf.words) or [""])[0]) for leaf, found in zip(leaves, gates, strict=True)]
+    gates = [frozenset() if absent else found for found, absent in zip(gates, missing, strict=True)]
+    present = frozenset[QualityGate]().union(*gates)
+    if not present:
+        return {}
+    said = verdicts_in(output, present)
+    if isinstance(node, Opaque) or _has_opaque(node):
+        return said
+    ways = _ways(node, leaves, gates, missing, succeeded)
+    if ways is None:
+        return said
+    agreeing = [way for way in ways if all(way.get(gate) is verdict for gate, verdict in said.items())]
+    if not agreeing:
+        # The output speaks against the status (another tool printed it): the status alone is believed where it is known.
+        agreeing = ways if succeeded is not None else []
+    known = {gate: verdict for gate in present if (verdict := _unanimous(agreeing, gate)) is not None}
+    return known if agreeing else said
+
+
+def _unanimous(ways: Sequence[Mapping[QualityGate, bool]], gate: QualityGate) -> bool | None:
+    verdicts = {way.get(gate) for way in ways}
+    return verdicts.pop() if len(verdicts) == 1 else None
+
+
+def _ways(
+    node: Node, leaves: Sequence[Simple], gates: Sequence[frozenset[QualityGate]], missing: Sequence[bool], succeeded: bool | None
+) -> list[Verdicts] | None:
+    """The gates' results in each way the commands can have gone; None where there are too many ways to try."""
+    options = [_possible(leaf, absent=absent) for leaf, absent in zip(leaves, missing, strict=True)]
+    if sum(len(option) > 1 for option in options) > _MAX_UNKNOWN:
+        return None
+    ways: list[Verdicts] = []
+    for results in product(*options):
+        run = _Run(results, leaves)
+        status = run.of(node)
+        if succeeded is not None and status is not succeeded:
+            continue
+        way: Verdicts = {}
+        for index in run.executed:
+            if not gates[index]:
+                continue
+            # The last to run of each gate decides, as the last result in a task does.
+            way.update(dict.fromkeys(gates[index], results[index]))
+        if way not in ways:
+            ways.append(way)
+    return ways
+
+
+def _possible(leaf: Simple, *, absent: bool) -> tuple[bool, ...]:
+    words = without_wrappers(leaf.words)
+    if absent or words[:1] == ["false"]:
+        return (False,)
+    return (True,) if not words or words[0] in _PREPARING else (True, False)
+
+
+class _Run:
+    """One way that the commands can have gone, by the shell's own rules."""
+
+    def __init__(self, results: Sequence[bool], leaves: Sequence[Simple]) -> None:
+        self.executed: list[int] = []
+        self._results = results
+        self._positions = {id(leaf): index for index, leaf in enumerate(leaves)}
+        self._exit_on_error = False
+        self._pipefail = False
+        self._stopped = False
+
+    def of(self, node: Node) -> bool:
+        """Whether `node` succeeds; notes which commands ran."""
+        match node:
+            case Simple(words):
+                index = self._positions[id(node)]
+                self.executed.append(index)
+                self._options(words)
+                return self._results[index]
+            case Pipeline(commands, negated):
+                results = [self.of(command) for command in commands]
+                return (all(results) if self._pipefail else results[-1]) is not negated
+            case AndOr(parts):
+                return self._and_or(parts)
+            case Script(steps):
+                return self._script(steps)
+            case Opaque():
+                return True
+        return True
+
+    def _and_or(self, parts: Sequence[tuple[str, Node]]) -> bool:
+        status = True
+        for operator, part in parts:
+            if (operator == "&&" and not status) or (operator == "||" and status):
+                continue
+            status = self.of(part)
+        return status
+
+    def _script(self, steps: Sequence[tuple[Node, bool]]) -> bool:
+        status = True
+        for step, background in steps:
+            if self._stopped:
+                break
+            status = self.of(step) or background
+            if not status and self._exit_on_error:
+                self._stopped = True
+        return status
+
+    def _options(self, words: Sequence[str]) -> None:
+        if words[0] != "set":
+            return
+        for word in words[1:]:
+            if word == "pipefail":
+                self._pipefail = True
+            elif word.startswith("-") and not word.startswith("--") and "e" in word:
+                self._exit_on_error = True
+
+
+def _has_opaque(node: Node) -> bool:
+    match node:
+        case Opaque():
+            return True
+        case Pipeline(commands):
+            return any(map(_has_opaque, commands))
+        case AndOr(parts):
+            return any(_has_opaque(part) for _, part in parts)
+        case Script(steps):
+            return any(_has_opaque(step) for step, _ in steps)
+    return False
+
+
+def _unwrap(node: Node, depth: int = 0) -> Node:
+    """The same with each `bash -c "…"` replaced by what it runs."""
+    match node:
+        case Simple(words):
+            inner = without_wrappers(words)
+            if depth < 3 and len(inner) > 2 and inner[0].rpartition("/")[2] in _SHELLS and inner[1] in {"-c", "-lc", "-ec", "-lic"}:
+                return _unwrap(parse(inner[2]), depth + 1)
+            return Simple(words)
+        case Pipeline(commands, negated):
+            return Pipeline(tuple(_unwrap(command, depth) for command in commands), negated)
+        case AndOr(parts):
+            return AndOr(tuple((operator, _unwrap(part, depth)) for operator, part in parts))
+        case Script(steps):
+            return Script(tuple((_unwrap(step, depth), background) for step, background in steps))
+    return node

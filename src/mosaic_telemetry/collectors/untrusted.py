@@ -1,0 +1,67 @@
+"""Values out of somebody else's file: any field may hold any type.
+
+Laws: nothing here raises; a number is never negative, never absurd, never NaN; text can always be encoded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+__all__ = ["MAX_CALL_TOKENS", "as_count", "as_list", "as_mapping", "as_moment", "as_text", "is_count"]
+
+MAX_CALL_TOKENS = 100_000_000
+"""No single model call reads or writes more tokens than this in one class; a larger figure is damage."""
+
+_EARLIEST = 1_577_836_800_000  # 2020: no harness is older
+_LATEST = 4_102_444_800_000  # 2100
+
+
+def is_count(value: Any, most: int = MAX_CALL_TOKENS) -> bool:
+    """Whether `value` is a whole number from 0 to `most`; null counts as 0, a bool does not."""
+    if value is None:
+        return True
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return 0 <= value <= most and (isinstance(value, int) or value.is_integer())
+
+
+def as_count(value: Any, most: int = MAX_CALL_TOKENS) -> int:
+    """`value` as a whole number from 0 to `most`; 0 for anything else."""
+    return int(value) if value is not None and is_count(value, most) else 0
+
+
+def as_mapping(value: Any) -> Mapping[str, Any]:
+    """`value` where it is an object; else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def as_list(value: Any) -> Sequence[Any]:
+    """`value` where it is a list; else an empty one."""
+    return value if isinstance(value, list) else ()
+
+
+def as_text(value: Any) -> str:
+    """`value` where it is text, without lone surrogates and NUL; else an empty text."""
+    if not isinstance(value, str):
+        return ""
+    if not value.isascii():
+        value = value.encode("utf-8", "replace").decode()
+    return value.replace("\0", "") if "\0" in value else value
+
+
+def as_moment(value: Any) -> int | None:
+    """Milliseconds since 1970 from ISO 8601 text (no zone: UTC) of the years 2020 to 2099; None for anything else."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    if not math.isfinite(seconds):
+        return None
+    milliseconds = round(seconds * 1000)
+    return milliseconds if _EARLIEST <= milliseconds < _LATEST else None

@@ -1,0 +1,189 @@
+"""The engine: all that the server does, without HTTP; also for commands that work on the database themselves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from mosaic_telemetry.engine.accounts import Credentials, digest_of, new_credentials
+from mosaic_telemetry.engine.decode import parse_json
+from mosaic_telemetry.engine.errors import DatabaseError, FormError
+from mosaic_telemetry.engine.ingest import Judged, judge, read_batch
+from mosaic_telemetry.engine.predict import predict
+from mosaic_telemetry.engine.store import Instance, Store
+from mosaic_telemetry.engine.store.sqlite import SqliteStore
+from mosaic_telemetry.schema import (
+    BatchEventResponse,
+    BatchPredictionRequest,
+    PredictionQuery,
+    PredictionResponse,
+    TaskCompletionEvent,
+    ValidationError,
+    encode_event,
+    from_dict,
+)
+
+__all__ = ["Engine", "Submission", "open_engine"]
+
+_CHUNK = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A batch on its way into the store.
+
+    Attributes:
+        stored: resolves when the batch's events are durable; raises `DatabaseError`.
+    """
+
+    stored: Future[list[bool]]
+    _judged: Judged
+
+    def answer(self, new: Sequence[bool]) -> BatchEventResponse:
+        """The verdicts on the events, from what `stored` resolved with."""
+        return self._judged.answer(new)
+
+
+class Engine:
+    """Ingest, predictions and accounts on one store. Safe to use from several threads.
+
+    Args:
+        store: closed by `close`.
+        now: the time, in seconds since 1970.
+    """
+
+    def __init__(self, store: Store, now: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._now = now
+
+    def submit(self, instance: Instance, body: bytes) -> Submission:
+        """Take the body of `POST /v1/events/batch`; does not wait for the store.
+
+        Raises:
+            BrokenJsonError: the body is no JSON.
+            FormError: it is no batch of 1 to 100 events.
+            WrongInstanceError: an event names another instance; nothing of the batch is stored.
+        """
+        return self._submit(instance, judge(read_batch(body), instance.instance_id))
+
+    def ingest(self, instance: Instance, events: Sequence[TaskCompletionEvent]) -> BatchEventResponse:
+        """Store any number of events; returns when they are durable, with one verdict per event in their order.
+
+        Raises:
+            WrongInstanceError: an event names another instance; nothing is stored.
+            DatabaseError: the database failed; some of the events may be stored, and sending all again does no harm.
+            ValueError: an event holds a value that has no JSON form.
+        """
+        judged = judge([encode_event(event) for event in events], instance.instance_id)
+        new: list[bool] = []
+        for start in range(0, len(judged.events), _CHUNK):
+            new += self._store.insert(instance.number, self._now_ms(), judged.events[start : start + _CHUNK]).result()
+        return judged.answer(new)
+
+    def read_queries(self, body: bytes) -> Sequence[PredictionQuery]:
+        """The queries in the body of `POST /v1/predictions/batch`.
+
+        Raises:
+            BrokenJsonError: the body is no JSON.
+            FormError: it is no batch of 1 to 50 queries; the text names what is wrong.
+        """
+        try:
+            return from_dict(BatchPredictionRequest, parse_json(body)).queries
+        except ValidationError as error:
+            raise FormError("; ".join(map(str, error.errors))) from error
+
+    def predict(self, queries: Sequence[PredictionQuery]) -> list[PredictionResponse]:
+        """One answer per query, in their order.
+
+        Raises:
+            DatabaseError: the store cannot be read.
+        """
+        return [predict(self._store, query) for query in queries]
+
+    def roll_up(self) -> None:
+        """Let predictions count every event that is durable now; without it they do so within a second."""
+        self._store.roll_up().result()
+
+    def authenticate(self, api_key: str) -> Instance | None:
+        """Whose key this is; None if it does not work. A key works as soon as it was made, by whatever process."""
+        return self._store.instance_by_key(digest_of(api_key))
+
+    def create_instance(self, name: str = "") -> Credentials:
+        """Add an instance with a key."""
+        credentials = new_credentials()
+        self._store.create_instance(credentials.instance_id, name, digest_of(credentials.api_key), self._now_ms()).result()
+        return credentials
+
+    def local_instance(self) -> Instance:
+        """The instance under which commands report that work on the database themselves; made where there is none. It has no key."""
+        return self._store.create_instance(uuid4(), "local", None, self._now_ms(), local=True).result()
+
+    def instances(self) -> list[Instance]:
+        """All instances, oldest first."""
+        return self._store.instances()
+
+    def rotate_key(self, instance_id: UUID) -> Credentials:
+        """Revoke an instance's keys at once and make a new one.
+
+        Raises:
+            UnknownInstanceError: there is no such instance.
+        """
+        credentials = new_credentials(instance_id)
+        self._store.replace_keys(instance_id, digest_of(credentials.api_key), self._now_ms()).result()
+        return credentials
+
+    def revoke(self, instance_id: UUID) -> int:
+        """Revoke an instance's keys at once; returns how many. Its events stay.
+
+        Raises:
+            UnknownInstanceError: there is no such instance.
+        """
+        return self._store.replace_keys(instance_id, None, self._now_ms()).result()
+
+    def check(self) -> None:
+        """Raise `DatabaseError` if the store cannot answer."""
+        self._store.check()
+
+    def close(self) -> None:
+        """Finish what was handed over, then close the store."""
+        self._store.close()
+
+    def _submit(self, instance: Instance, judged: Judged) -> Submission:
+        if judged.events:
+            return Submission(self._store.insert(instance.number, self._now_ms(), judged.events), judged)
+        stored: Future[list[bool]] = Future()
+        stored.set_result([])
+        return Submission(stored, judged)
+
+    def _now_ms(self) -> int:
+        return int(self._now() * 1000)
+
+
+@contextmanager
+def open_engine(path: Path | str, *, make_directory: bool = False, now: Callable[[], float] = time.time) -> Iterator[Engine]:
+    """An engine on a SQLite database, made where there is none.
+
+    Args:
+        path: the file.
+        make_directory: whether to make the directory of the file where it is missing, for this user alone.
+        now: the time, in seconds since 1970.
+
+    Raises:
+        DatabaseError: the database cannot be opened; the text says why and what to do.
+    """
+    path = Path(path)
+    if make_directory:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise DatabaseError(f"cannot make the directory {path.parent} for the database: {error.strerror}") from error
+    engine = Engine(SqliteStore(path), now)
+    try:
+        yield engine
+    finally:
+        engine.close()

@@ -1,0 +1,43 @@
+"""What the engine raises; every text is one line for a person.
+
+Exception
+└── EngineError
+    ├── DatabaseError             the database cannot be opened, or failed in use
+    │   └── DatabaseBusyError     it is locked by another process, or full: worth another try
+    ├── FormError                 a request as a whole has not the form of the contract
+    │   └── BrokenJsonError       it is no JSON at all
+    ├── WrongInstanceError        a batch with an event of another instance than the key's
+    └── UnknownInstanceError      an administrator named an instance that does not exist
+"""
+
+from __future__ import annotations
+
+__all__ = ["BrokenJsonError", "DatabaseBusyError", "DatabaseError", "EngineError", "FormError", "UnknownInstanceError", "WrongInstanceError"]
+
+
+class EngineError(Exception):
+    """Anything that the engine reports."""
+
+
+class DatabaseError(EngineError):
+    """The database cannot be opened, or failed in use."""
+
+
+class DatabaseBusyError(DatabaseError):
+    """The database cannot be written at the moment: locked for long, or its disk is full."""
+
+
+class FormError(EngineError):
+    """A request that, as a whole, has not the form of the contract."""
+
+
+class BrokenJsonError(FormError):
+    """A request that is no JSON."""
+
+
+class WrongInstanceError(EngineError):
+    """A batch with an event that names another instance than the one the API key belongs to."""
+
+
+class UnknownInstanceError(EngineError):
+    """There is no instance of this id."""

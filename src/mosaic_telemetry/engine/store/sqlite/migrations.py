@@ -1,0 +1,119 @@
+"""The tables, as a list of steps: a database stands at step `PRAGMA user_version`. Steps are only ever added."""
+
+from __future__ import annotations
+
+import apsw
+
+from mosaic_telemetry.engine.errors import DatabaseError
+
+__all__ = ["APPLICATION_ID", "STEPS", "migrate"]
+
+APPLICATION_ID = 0x4D6F5465  # "MoTe", so that another program's database is never taken for ours
+
+_FIRST = """
+CREATE TABLE instances (
+    number INTEGER PRIMARY KEY,
+    instance_id BLOB NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    local INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE UNIQUE INDEX one_local_instance ON instances (local) WHERE local = 1;
+
+CREATE TABLE api_keys (
+    digest BLOB PRIMARY KEY,            -- SHA-256 of the key
+    instance INTEGER NOT NULL REFERENCES instances (number),
+    created_ms INTEGER NOT NULL,
+    revoked_ms INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX api_keys_of_instance ON api_keys (instance);
+
+-- Every text that repeats (enum values, models, languages, sets of gates) stands here once; events name it by number.
+CREATE TABLE texts (number INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
+
+-- A row by sequence number and an index on the id: smaller than a table by id (121 against 133 bytes an event) and, for random
+-- ids, half as slow, since only the index is written out of order.
+-- AUTOINCREMENT: a sequence number is never used again, also after its event was deleted, since the roll-up goes by it.
+CREATE TABLE events (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    event_id BLOB NOT NULL UNIQUE,
+    instance INTEGER NOT NULL,
+    received_ms INTEGER NOT NULL,
+    timestamp_ms INTEGER NOT NULL,
+    task_duration_ms INTEGER NOT NULL,
+    task_type INTEGER NOT NULL,
+    complexity INTEGER NOT NULL,
+    harness INTEGER NOT NULL,
+    model INTEGER NOT NULL,
+    provider INTEGER NOT NULL,
+    estimated_input_tokens INTEGER NOT NULL,
+    estimated_output_tokens INTEGER NOT NULL,
+    actual_input_tokens INTEGER NOT NULL,
+    actual_output_tokens INTEGER NOT NULL,
+    estimated_cost_usd_micros INTEGER NOT NULL,
+    actual_cost_usd_micros INTEGER NOT NULL,
+    quality_gate_passed INTEGER NOT NULL,
+    quality_gates_run INTEGER NOT NULL,
+    quality_gates_failed INTEGER NOT NULL,
+    context_compactions INTEGER NOT NULL,
+    context_rotations INTEGER NOT NULL,
+    context_utilization_final REAL NOT NULL,
+    outcome INTEGER NOT NULL,
+    retry_count INTEGER NOT NULL,
+    language INTEGER,
+    repo_size_category INTEGER
+) STRICT;
+
+-- One row a cell: its statistics over the window. The count stands before the data, so that a thin cell is passed over cheaply.
+CREATE TABLE cells (
+    number INTEGER PRIMARY KEY,
+    level INTEGER NOT NULL,
+    dimensions TEXT NOT NULL,
+    events INTEGER NOT NULL,
+    updated_ms INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    UNIQUE (level, dimensions)
+) STRICT;
+
+-- The same by day (of the event's timestamp, UTC, days since 1970), for the cells of level 0 only.
+CREATE TABLE daily_cells (
+    cell INTEGER NOT NULL REFERENCES cells (number),
+    day INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (cell, day)
+) STRICT;
+
+-- The last sequence number that is counted in the cells.
+CREATE TABLE watermark (sequence INTEGER NOT NULL) STRICT;
+INSERT INTO watermark VALUES (0);
+"""
+
+STEPS = (_FIRST,)
+
+
+def migrate(connection: apsw.Connection, path: str) -> None:
+    """Bring the database up to this program's tables; several processes may try at once.
+
+    A failure leaves a transaction open: close the connection, which undoes it.
+
+    Raises:
+        DatabaseError: the database belongs to another program, or to a newer version of this one.
+    """
+    if _version(connection, path) == len(STEPS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    for step in STEPS[_version(connection, path) :]:
+        connection.execute(step)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {len(STEPS)}")
+    connection.execute("COMMIT")
+
+
+def _version(connection: apsw.Connection, path: str) -> int:
+    owner = connection.pragma("application_id")
+    version: int = connection.pragma("user_version")
+    if owner != APPLICATION_ID and (owner or version or connection.execute("SELECT count(*) FROM sqlite_schema").get):
+        raise DatabaseError(f"{path} is a database of another program; name another file with --database")
+    if version > len(STEPS):
+        raise DatabaseError(f"{path} was written by a newer mosaic-telemetry (tables {version}, this one knows {len(STEPS)}); upgrade this program")
+    return version

@@ -1,0 +1,189 @@
+"""A cell: what is known of all tasks that agree in some dimensions.
+
+A cell is one vector of counts: three plain counts, and the bins of six histograms side by side. So merging and subtracting
+cells is integer arithmetic, the order in which tasks are counted does not matter, and what was counted can be taken out
+exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mosaic_telemetry.forecast.counts import Counts, Keys
+from mosaic_telemetry.forecast.histogram import BINS, Histogram, bins_of
+
+__all__ = ["ABSENT", "Cell", "Tasks"]
+
+ABSENT = -1
+"""In `Tasks.keys`: the task says nothing of this."""
+
+_ROOM = 4096  # keys of one histogram; BINS fits in
+_EVENTS, _GATES_PASSED, _SUCCESSES = range(3)
+_INPUT_TOKENS, _OUTPUT_TOKENS, _COST, _DURATION, _INPUT_RATIO, _OUTPUT_RATIO = range(_ROOM, 7 * _ROOM, _ROOM)
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """Tasks by column: one-dimensional arrays of one length.
+
+    Attributes:
+        input_tokens: actual input tokens.
+        output_tokens: actual output tokens.
+        cost_micros: actual cost in micro-dollars.
+        duration_ms: duration in milliseconds.
+        estimated_input_tokens: the estimate, 0 where none was made.
+        estimated_output_tokens: the estimate, 0 where none was made.
+        gate_passed: whether all quality gates passed.
+        success: whether the outcome was success.
+        free: whether the model costs nothing (ollama), so that a cost of 0 is a fact.
+    """
+
+    input_tokens: NDArray[np.int64]
+    output_tokens: NDArray[np.int64]
+    cost_micros: NDArray[np.int64]
+    duration_ms: NDArray[np.int64]
+    estimated_input_tokens: NDArray[np.int64]
+    estimated_output_tokens: NDArray[np.int64]
+    gate_passed: NDArray[np.bool_]
+    success: NDArray[np.bool_]
+    free: NDArray[np.bool_]
+
+    @property
+    def priced(self) -> NDArray[np.bool_]:
+        """Where the cost is known: a cost of 0 with tokens above 0 means that it is not, unless the model is free."""
+        known: NDArray[np.bool_] = (self.cost_micros > 0) | (self.input_tokens + self.output_tokens == 0) | self.free
+        return known
+
+    def keys(self) -> Keys:
+        """What each task adds to a cell: one row a task, one column a count, `ABSENT` where it adds nothing.
+
+        A cost that is not known and a ratio to an estimate that was not made are absent.
+        """
+        everywhere = np.ones(len(self.input_tokens), dtype=np.bool_)
+        return np.stack(
+            [
+                np.where(everywhere, _EVENTS, ABSENT),
+                np.where(self.gate_passed, _GATES_PASSED, ABSENT),
+                np.where(self.success, _SUCCESSES, ABSENT),
+                _place(_INPUT_TOKENS, self.input_tokens, everywhere),
+                _place(_OUTPUT_TOKENS, self.output_tokens, everywhere),
+                _place(_COST, self.cost_micros, self.priced),
+                _place(_DURATION, self.duration_ms, everywhere),
+                _place_ratio(_INPUT_RATIO, self.input_tokens, self.estimated_input_tokens),
+                _place_ratio(_OUTPUT_RATIO, self.output_tokens, self.estimated_output_tokens),
+            ],
+            axis=1,
+        )
+
+
+class Cell:
+    """Counts and histograms of the tasks in a cell. Mutable; equal cells have equal serial forms.
+
+    Attributes:
+        counts: the vector that it is.
+    """
+
+    __slots__ = ("counts",)
+
+    def __init__(self, counts: Counts | None = None) -> None:
+        self.counts = counts or Counts()
+
+    @property
+    def events(self) -> int:
+        """Tasks counted."""
+        return self.counts.get(_EVENTS)
+
+    @property
+    def gates_passed(self) -> int:
+        """Tasks whose quality gates all passed."""
+        return self.counts.get(_GATES_PASSED)
+
+    @property
+    def successes(self) -> int:
+        """Tasks whose outcome was success."""
+        return self.counts.get(_SUCCESSES)
+
+    @property
+    def input_tokens(self) -> Histogram:
+        """A copy: actual input tokens."""
+        return self._histogram(_INPUT_TOKENS)
+
+    @property
+    def output_tokens(self) -> Histogram:
+        """A copy: actual output tokens."""
+        return self._histogram(_OUTPUT_TOKENS)
+
+    @property
+    def cost_micros(self) -> Histogram:
+        """A copy: actual cost in micro-dollars, of tasks whose cost is known."""
+        return self._histogram(_COST)
+
+    @property
+    def duration_ms(self) -> Histogram:
+        """A copy: duration in milliseconds."""
+        return self._histogram(_DURATION)
+
+    @property
+    def input_ratio(self) -> Histogram:
+        """A copy: actual over estimated input tokens, of tasks with an estimate."""
+        return self._histogram(_INPUT_RATIO)
+
+    @property
+    def output_ratio(self) -> Histogram:
+        """A copy: actual over estimated output tokens, of tasks with an estimate."""
+        return self._histogram(_OUTPUT_RATIO)
+
+    def add(self, tasks: Tasks) -> None:
+        """Count tasks."""
+        keys = tasks.keys()
+        self.counts.merge(Counts.of(keys[keys != ABSENT]))
+
+    def merge(self, other: Cell) -> None:
+        """Count all that `other` has counted."""
+        self.counts.merge(other.counts)
+
+    def subtract(self, other: Cell) -> None:
+        """Take out all that `other` has counted: the exact inverse of `merge`.
+
+        Raises:
+            ValueError: `other` has counted something that this cell has not; nothing is taken out then.
+        """
+        self.counts.subtract(other.counts)
+
+    def to_bytes(self) -> bytes:
+        """Compact serial form, with a version byte."""
+        return self.counts.to_bytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The cell that `to_bytes` wrote.
+
+        Raises:
+            ValueError: `data` is no serial form of a cell, or one of a newer version.
+        """
+        return cls(Counts.from_bytes(data))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Cell):
+            return NotImplemented
+        return self.counts == other.counts
+
+    __hash__ = None  # type: ignore[assignment]  # mutable
+
+    def __repr__(self) -> str:
+        return f"<Cell of {self.events} events>"
+
+    def _histogram(self, start: int) -> Histogram:
+        return Histogram.from_counts(self.counts.between(start, start + BINS))
+
+
+def _place(start: int, values: NDArray[Any], known: NDArray[np.bool_]) -> Keys:
+    return np.where(known, start + bins_of(values), ABSENT)
+
+
+def _place_ratio(start: int, actual: NDArray[np.int64], estimated: NDArray[np.int64]) -> Keys:
+    return _place(start, actual / np.maximum(estimated, 1), estimated > 0)

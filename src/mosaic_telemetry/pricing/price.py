@@ -1,0 +1,121 @@
+"""The price of one call, and of several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from enum import StrEnum
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from mosaic_telemetry.pricing.names import candidates
+from mosaic_telemetry.pricing.usage import TokenUsage
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo, Provider
+
+__all__ = ["Price", "PriceSource", "context_window", "price_call", "total_price"]
+
+
+class PriceSource(StrEnum):
+    """Where a price comes from."""
+
+    REPORTED = "reported"  # the harness wrote it down
+    PRICED = "priced"  # computed from the usage and a price list
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """An amount of money.
+
+    Attributes:
+        usd: US dollars, exact; None where the price is not known, which is never the same as 0.
+        source: where the figure comes from.
+    """
+
+    usd: Decimal | None
+    source: PriceSource
+
+    @property
+    def micros(self) -> int | None:
+        """Micro-dollars, rounded to the nearest; None where the price is not known."""
+        return None if self.usd is None else int((self.usd * 1_000_000).to_integral_value(ROUND_HALF_EVEN))
+
+
+_UNKNOWN = Price(None, PriceSource.UNKNOWN)
+_NOTHING = Price(Decimal(0), PriceSource.PRICED)
+
+
+def price_call(model: str, usage: TokenUsage, *, at: datetime | None = None, context: Mapping[str, str] | None = None) -> Price:
+    """The price of one call: its own tier, its cache reads, and its cache writes by how long they are kept.
+
+    Prices hold per call and never for a sum: two calls of 150,000 tokens cost less than one of 300,000 where a price has tiers.
+
+    Args:
+        model: the model as the harness writes it, router prefixes and dates included.
+        usage: the tokens of this one call.
+        at: when the call was made, with a zone; prices change. Now, where it is not given.
+        context: what selects a special price, such as `{"speed": "fast"}`; a model that has none for it is not priced.
+
+    Returns:
+        The price; unknown for a model that no list has.
+    """
+    entry = _resolve(model)
+    if entry is None:
+        return _UNKNOWN
+    provider, info = entry
+    if context and not any(all(context.get(key) == value for key, value in variant.when.items()) for variant in info.price_variants or ()):
+        return _UNKNOWN
+    from genai_prices import Usage
+
+    # The library's input includes the cache, its cache writes include those for an hour, and it takes what is not there as 0.
+    counts = {
+        "input_tokens": usage.input,
+        "cache_read_tokens": usage.cache_read,
+        "cache_write_tokens": usage.cache_write,
+        "cache_write_1h_tokens": usage.cache_write_1h,
+        "output_tokens": usage.output,
+        "web_searches": usage.web_searches,
+    }
+    try:
+        calculation = info.calc_price(
+            Usage(**{name: count for name, count in counts.items() if count}), provider, genai_request_timestamp=at, price_context=context
+        )
+    except (LookupError, ValueError):
+        return _UNKNOWN
+    return Price(calculation.total_price, PriceSource.PRICED)
+
+
+def total_price(prices: Iterable[Price]) -> Price:
+    """The sum of several prices, rounded nowhere. A sum with one unknown price in it is unknown; of none, it is 0."""
+    total = _NOTHING
+    first = True
+    for price in prices:
+        if price.usd is None or total.usd is None:
+            return _UNKNOWN
+        source = price.source if first or price.source is total.source else PriceSource.PRICED
+        total = Price(total.usd + price.usd, source)
+        first = False
+    return total
+
+
+def context_window(model: str) -> int | None:
+    """Tokens that fit into the model's context, as its vendor advertises; None where that is not known."""
+    entry = _resolve(model)
+    return None if entry is None else entry[1].context_window
+
+
+@lru_cache(maxsize=1024)
+def _resolve(model: str) -> tuple[Provider, ModelInfo] | None:
+    from genai_prices.data_snapshot import get_snapshot
+
+    snapshot = get_snapshot()
+    for name, provider in candidates(model):
+        try:
+            return snapshot.find_provider_model(name, None, provider, None)
+        except LookupError:
+            continue
+    return None

@@ -1,0 +1,38 @@
+"""The HTTP face of the engine, as an ASGI application."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from mosaic_telemetry.engine import Engine
+from mosaic_telemetry.server.docs import ROUTES as DOCS
+from mosaic_telemetry.server.errors import HANDLERS
+from mosaic_telemetry.server.events import submit_events
+from mosaic_telemetry.server.health import healthz, readyz
+from mosaic_telemetry.server.predictions import predict_batch, predict_one
+
+__all__ = ["create_app"]
+
+
+def create_app(engine: Engine) -> Starlette:
+    """The application on an engine, which stays the caller's to close."""
+    routes = [
+        Route("/v1/events/batch", submit_events, methods=["POST"]),
+        Route("/v1/predictions/batch", predict_batch, methods=["POST"]),
+        Route("/v1/predictions", predict_one, methods=["GET"]),
+        Route("/healthz", healthz, methods=["GET"]),
+        Route("/readyz", readyz, methods=["GET"]),
+        Route("/", _to_docs, methods=["GET"]),
+        *DOCS,
+    ]
+    app = Starlette(routes=routes, exception_handlers=HANDLERS)
+    app.router.redirect_slashes = False
+    app.state.engine = engine
+    return app
+
+
+async def _to_docs(_: Request) -> Response:
+    return RedirectResponse("/v1/docs")

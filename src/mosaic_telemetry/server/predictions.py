@@ -1,0 +1,34 @@
+"""`POST /v1/predictions/batch` and `GET /v1/predictions`: public, no key needed."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mosaic_telemetry.engine import Engine, FormError
+from mosaic_telemetry.schema import BatchPredictionResponse, PredictionQuery, ValidationError, from_dict
+from mosaic_telemetry.server.access import read_body
+
+__all__ = ["predict_batch", "predict_one"]
+
+
+async def predict_batch(request: Request) -> Response:
+    """Answer up to 50 queries."""
+    engine: Engine = request.app.state.engine
+    results = engine.predict(engine.read_queries(await read_body(request)))
+    return _json(BatchPredictionResponse(results=results))
+
+
+async def predict_one(request: Request) -> Response:
+    """Answer the query in the URL."""
+    engine: Engine = request.app.state.engine
+    try:
+        query = from_dict(PredictionQuery, request.query_params)
+    except ValidationError as error:
+        raise FormError("; ".join(map(str, error.errors))) from error
+    return _json(engine.predict([query])[0])
+
+
+def _json(value: object) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")
