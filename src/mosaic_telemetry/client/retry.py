@@ -15,15 +15,16 @@ DEFAULT_RETRY_AFTER = 5.0
 def backoff(failures: int, random: Callable[[], float]) -> float:
     """Seconds to wait after the `failures`-th failure in a row: exponential from 1 s to 60 s, with jitter.
 
-    The jitter spreads over the upper half of the delay, so that many clients do not come back together and an outage
-    still sees few requests ("equal jitter" of https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+    The jitter takes nearly the whole of the delay ("full jitter" of
+    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), so that many clients do not come back together;
+    a tenth of it is always waited, so that an outage of 15 s sees at most 8 requests, whatever the dice say.
 
     Args:
         failures: failures in a row, from 1.
         random: a number from 0 to 1, such as `random.random`.
     """
     longest = min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(failures - 1, 16))
-    return longest * (0.5 + 0.5 * random())
+    return longest * (0.1 + 0.9 * random())
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:

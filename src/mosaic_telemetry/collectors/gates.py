@@ -7,6 +7,7 @@ status and the output is considered, and only what holds in all of them is taken
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import product
 
@@ -21,7 +22,8 @@ Verdicts = dict[QualityGate, bool]
 
 # Taken to succeed: they prepare or tell, and would otherwise leave every `cd app && pytest` in doubt.
 _PREPARING = frozenset({"cd", "echo", "export", "mkdir", "printf", "pushd", "set", "sleep", "source", "true", "umask", "unset", ".", ":"})
-_MAX_UNKNOWN = 12
+_MAX_UNKNOWN = 10
+_THRESHOLD = re.compile(r"fail.?under|check-coverage|threshold", re.IGNORECASE)
 _SHELLS = frozenset({"bash", "dash", "sh", "zsh"})
 
 
@@ -45,17 +47,38 @@ def observe(command: str, *, succeeded: bool | None, output: str) -> Verdicts:
     if not present:
         return {}
     said = verdicts_in(output, present)
-    if isinstance(node, Opaque) or _has_opaque(node):
+    known = _from_status(node, leaves, gates, missing, said, succeeded=succeeded)
+    if known is None:
         return said
-    ways = _ways(node, leaves, gates, missing, succeeded)
-    if ways is None:
-        return said
-    agreeing = [way for way in ways if all(way.get(gate) is verdict for gate, verdict in said.items())]
-    if not agreeing:
-        # The output speaks against the status (another tool printed it): the status alone is believed where it is known.
-        agreeing = ways if succeeded is not None else []
-    known = {gate: verdict for gate in present if (verdict := _unanimous(agreeing, gate)) is not None}
-    return known if agreeing else said
+    # One status speaks for all the gates of a command such as `pytest --cov`: what the tool says of each is finer.
+    several = frozenset[QualityGate]().union(*(found for found in gates if len(found) > 1))
+    known |= {gate: verdict for gate, verdict in said.items() if gate in several or gate is QualityGate.COVERAGE}
+    if known.get(QualityGate.COVERAGE) and QualityGate.COVERAGE not in said and not _THRESHOLD.search(command):
+        del known[QualityGate.COVERAGE]  # a run without a threshold and without a figure shows nothing
+    return known
+
+
+def _from_status(
+    node: Node,
+    leaves: Sequence[Simple],
+    gates: Sequence[frozenset[QualityGate]],
+    missing: Sequence[bool],
+    said: Verdicts,
+    *,
+    succeeded: bool | None,
+) -> Verdicts | None:
+    """What holds in every way that the commands can have gone; None where these cannot be told."""
+    if _has_opaque(node):
+        return None
+    ways = _ways(node, leaves, gates, missing, succeeded=succeeded)
+    if not ways:
+        return None
+    single = {gate for found in gates if len(found) == 1 for gate in found}
+    agreeing = [way for way in ways if all(way.get(gate) is verdict for gate, verdict in said.items() if gate in single)]
+    if not agreeing and succeeded is None:
+        return None
+    # Where the output speaks against the status (something else printed it), the status alone is believed.
+    return {gate: verdict for gate in QualityGate if (verdict := _unanimous(agreeing or ways, gate)) is not None}
 
 
 def _unanimous(ways: Sequence[Mapping[QualityGate, bool]], gate: QualityGate) -> bool | None:
@@ -64,7 +87,7 @@ def _unanimous(ways: Sequence[Mapping[QualityGate, bool]], gate: QualityGate) ->
 
 
 def _ways(
-    node: Node, leaves: Sequence[Simple], gates: Sequence[frozenset[QualityGate]], missing: Sequence[bool], succeeded: bool | None
+    node: Node, leaves: Sequence[Simple], gates: Sequence[frozenset[QualityGate]], missing: Sequence[bool], *, succeeded: bool | None
 ) -> list[Verdicts] | None:
     """The gates' results in each way the commands can have gone; None where there are too many ways to try."""
     options = [_possible(leaf, absent=absent) for leaf, absent in zip(leaves, missing, strict=True)]
@@ -122,7 +145,6 @@ class _Run:
                 return self._script(steps)
             case Opaque():
                 return True
-        return True
 
     def _and_or(self, parts: Sequence[tuple[str, Node]]) -> bool:
         status = True

@@ -62,7 +62,7 @@ def read_records(path: Path, watcher: Watcher) -> Iterator[tuple[int, Mapping[st
 
 def _decompressed(path: Path, raw: Any) -> BufferedIOBase:
     # A GzipFile owns no file that it was given: `raw` is closed by its own `with`.
-    return gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw  # type: ignore[no-any-return]  # `raw` is Any: typeshed has two unrelated types here
+    return gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
 
 
 def _report(watcher: Watcher, seen: int, position: int) -> int:

@@ -72,13 +72,9 @@ class _Token:
 def parse(command: str) -> Node:
     """The structure of a command line."""
     try:
-        parser = _Parser(list(_tokens(command[:_LONGEST])))
-        node = parser.script(0)
-        if parser.rest:
-            raise _NotUnderstoodError
+        return _Parser(list(_tokens(command[:_LONGEST]))).whole()
     except _NotUnderstoodError:
         return Opaque(tuple(_flat(command[:_LONGEST])))
-    return node
 
 
 def simple_commands(node: Node) -> Iterator[Simple]:
@@ -126,30 +122,37 @@ class _Parser:
         self._tokens = tokens
         self._at = 0
 
+    def whole(self) -> Script:
+        """All of the tokens as one script."""
+        script = self._script(0)
+        if self._rest:
+            raise _NotUnderstoodError
+        return script
+
     @property
-    def rest(self) -> bool:
+    def _rest(self) -> bool:
         return self._at < len(self._tokens)
 
     def _operator(self, *texts: str) -> str | None:
         """The next token's text where it is one of these operators, which is then consumed."""
-        if self.rest and self._tokens[self._at].operator and self._tokens[self._at].text in texts:
+        if self._rest and self._tokens[self._at].operator and self._tokens[self._at].text in texts:
             self._at += 1
             return self._tokens[self._at - 1].text
         return None
 
-    def script(self, depth: int) -> Script:
+    def _script(self, depth: int) -> Script:
         if depth > _DEEPEST:
             raise _NotUnderstoodError
         parts: list[tuple[Node, bool]] = []
         while True:
             while self._operator("\n", ";"):
                 pass
-            if not self.rest or self._tokens[self._at] in {_Token(")", operator=True), _Token("}")}:
+            if not self._rest or self._tokens[self._at] in {_Token(")", operator=True), _Token("}")}:
                 return Script(tuple(parts))
             node = self._and_or(depth)
             background = self._operator("&") is not None
             parts.append((node, background))
-            if self.rest and not background and self._tokens[self._at] not in _ENDS:
+            if self._rest and not background and self._tokens[self._at] not in _ENDS:
                 raise _NotUnderstoodError
 
     def _and_or(self, depth: int) -> Node:
@@ -162,7 +165,7 @@ class _Parser:
 
     def _pipeline(self, depth: int) -> Node:
         negated = False
-        while self.rest and self._tokens[self._at] == _Token("!"):
+        while self._rest and self._tokens[self._at] == _Token("!"):
             negated = not negated
             self._at += 1
         commands = [self._command(depth)]
@@ -174,19 +177,19 @@ class _Parser:
 
     def _command(self, depth: int) -> Node:
         if self._operator("("):
-            inner = self.script(depth + 1)
+            inner = self._script(depth + 1)
             if not self._operator(")"):
                 raise _NotUnderstoodError
             return inner
-        if self.rest and self._tokens[self._at] == _Token("{"):
+        if self._rest and self._tokens[self._at] == _Token("{"):
             self._at += 1
-            inner = self.script(depth + 1)
-            if not self.rest or self._tokens[self._at] != _Token("}"):
+            inner = self._script(depth + 1)
+            if not self._rest or self._tokens[self._at] != _Token("}"):
                 raise _NotUnderstoodError
             self._at += 1
             return inner
         words: list[str] = []
-        while self.rest and not self._tokens[self._at].operator:
+        while self._rest and not self._tokens[self._at].operator:
             token = self._tokens[self._at]
             if not words and not token.quoted and token.text in _CONTROL:
                 raise _NotUnderstoodError

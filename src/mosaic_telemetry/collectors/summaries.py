@@ -65,7 +65,6 @@ _LINES: tuple[tuple[QualityGate, re.Pattern[str], bool], ...] = (
 _ALL_PASSED = re.compile(r"^All checks passed!", _FLAGS)  # said by ruff and by ty
 _TOTAL = re.compile(r"^(?:TOTAL\b.*?|total:\s+\(statements\)\s+|All files\s*\|\s*)(\d{1,3}(?:\.\d+)?)\s*(?:%|\|)", _FLAGS)
 _COVERED = re.compile(r"^Required test coverage of [\d.]+% (reached|not reached)|^FAIL Required test coverage", _FLAGS)
-_MISSING = re.compile(r"(?:command not found|not found|No module named ['\"]?(?P<module>[\w.]+)|is not recognized as an internal)", re.IGNORECASE)
 
 
 def verdicts_in(output: str, gates: Iterable[QualityGate]) -> dict[QualityGate, bool]:
@@ -95,8 +94,10 @@ def _coverage(text: str) -> bool | None:
 
 def missing_tool(output: str, name: str) -> bool:
     """Whether `output` says that the program or Python module `name` is not installed, so that nothing was checked."""
-    for line in output[-_TAIL:].splitlines():
-        found = _MISSING.search(line)
-        if found and (found.group("module") or "").split(".")[0] in {"", name} and re.search(rf"\b{re.escape(name)}\b", line):
-            return True
-    return False
+    tool = re.escape(name)
+    return bool(
+        re.search(
+            rf"(?:\b{tool}: (?:command )?not found\b|command not found: {tool}\b|No module named ['\"]?{tool}\b|['\"]{tool}['\"] is not recognized)",
+            output[-_TAIL:],
+        )
+    )

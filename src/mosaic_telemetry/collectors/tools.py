@@ -45,8 +45,19 @@ _SUBCOMMANDS: dict[str, dict[str | None, tuple[QualityGate, ...]]] = {
     "buck2": {"build": (_B,), "test": (_T,)},
     "bun": {"build": (_B,), "test": (_T,)},
     "cargo": {
-        **{"audit": (_S,), "b": (_B,), "bench": (_B,), "build": (_B,), "c": (_Y,), "check": (_Y,), "clippy": (_L,), "deny": (_S,)},
-        **{"llvm-cov": (_T, _C), "nextest": (_T,), "t": (_T,), "tarpaulin": (_T, _C), "test": (_T,)},
+        "audit": (_S,),
+        "b": (_B,),
+        "bench": (_B,),
+        "build": (_B,),
+        "c": (_Y,),
+        "check": (_Y,),
+        "clippy": (_L,),
+        "deny": (_S,),
+        "llvm-cov": (_T, _C),
+        "nextest": (_T,),
+        "t": (_T,),
+        "tarpaulin": (_T, _C),
+        "test": (_T,),
     },
     "cmake": {"--build": (_B,)},
     "coverage": {"run": (_T,), "report": (_C,)},
@@ -76,10 +87,11 @@ _SUBCOMMANDS: dict[str, dict[str | None, tuple[QualityGate, ...]]] = {
 
 # Tools whose arguments are targets that somebody named: the names tell. Tool to what it does without any.
 _RUNNERS: dict[str, tuple[QualityGate, ...]] = {
-    **dict.fromkeys(("composer", "inv", "invoke", "just", "mage", "mise", "npm", "pnpm", "poe", "rake", "task", "turbo", "nx", "yarn"), ()),
+    **dict.fromkeys(("bun", "composer", "inv", "invoke", "just", "mage", "mise", "npm", "pnpm", "poe", "rake", "task", "turbo", "nx", "yarn"), ()),
     **dict.fromkeys(("ant", "gmake", "make"), (_B,)),
     **dict.fromkeys(("gradle", "gradlew", "mvn", "mvnw"), ()),
 }
+_MANY_TARGETS = frozenset({"ant", "gmake", "gradle", "gradlew", "make", "mise", "mvn", "mvnw"})
 _NO_TARGETS = frozenset({"add", "ci", "exec", "i", "init", "install", "link", "publish", "remove", "run-many", "up", "update", "upgrade"})
 _TARGETS = (
     (re.compile(r"(?:^|[-:_./])(?:e2e|integration|spec|specs|test|tests|t|unit|verify)(?:$|[-:_./])"), _T),
@@ -98,8 +110,9 @@ _CHECKING = {
     "prettier": ("--check", "-c", "--list-different", "-l"),
     "yapf": ("--diff",),
 }
-_HARMLESS = frozenset(
-    "--co --collect-only --fixtures --help --list-tests --listTests --markers --setup-plan --show-config --showConfig --version -V -h help version".split()
+_CHECKING_SUBCOMMANDS = frozenset({("cargo", "fmt"), ("ruff", "format"), ("deno", "fmt")})
+_HARMLESS = frozenset({"--co", "--collect-only", "--fixtures", "--help", "--list-tests", "--listTests", "--markers", "--setup-plan"}) | frozenset(
+    {"--show-config", "--showConfig", "--version", "-V", "-h", "help", "version"}
 )
 _COVERAGE_OPTION = re.compile(r"--?(?:cov|coverage|cover|coverprofile)(?:=|-fail-under|$)")
 _COVERAGE_WRAPPERS = frozenset({"c8", "nyc"})
@@ -175,26 +188,27 @@ def _base_gates(name: str, arguments: list[str]) -> tuple[QualityGate, ...]:
     if name in _TOOLS:
         return _TOOLS[name]
     plain = [argument for argument in arguments if not argument.startswith("-")]
-    if name in _CHECKING:
-        return (_L,) if any(argument in _CHECKING[name] for argument in arguments) else ()
+    if (name in _CHECKING) or (name, *plain[:1]) in _CHECKING_SUBCOMMANDS:
+        checking = _CHECKING.get(name, ("--check",))
+        return (_L,) if any(argument in checking for argument in arguments) else ()
     if name == "tsc":
         return (_Y,) if {"--noEmit", "--noemit"} & set(arguments) else (_Y, _B)
-    if name == "ruff" and plain[:1] == ["format"] or name == "cargo" and plain[:1] == ["fmt"]:
-        return (_L,) if "--check" in arguments else ()
-    if name in {"npm", "pnpm", "yarn", "composer", "bundle", "pip"} and plain[:1] == ["audit"]:
-        return (_S,)
-    if name == "bun" and plain[:1] == ["run"]:
-        return _targets(plain[1:])
-    if name in _SUBCOMMANDS:
-        return _SUBCOMMANDS[name].get(arguments[0] if name == "cmake" and arguments else plain[0] if plain else None, ())
-    if name in _RUNNERS:
-        targets = [argument for argument in plain if not _ASSIGNMENT.match(argument)]
-        if targets[:1] and targets[0] in {"run", "run-script", "r", "exec"}:
-            targets = targets[1:]
-        if targets[:1] and targets[0] in _NO_TARGETS:
-            return ()
-        return _targets(targets if name in {"make", "gmake", "ant", "gradle", "gradlew", "mvn", "mvnw", "mise"} else targets[:1]) if targets else _RUNNERS[name]
-    return ()
+    if name in _SUBCOMMANDS and (name, *plain[:1]) != ("bun", "run"):
+        first = arguments[:1] if name == "cmake" else plain[:1]
+        return _SUBCOMMANDS[name].get(first[0] if first else None, ())
+    return _runner_gates(name, plain) if name in _RUNNERS else ()
+
+
+def _runner_gates(name: str, plain: list[str]) -> tuple[QualityGate, ...]:
+    targets = [argument for argument in plain if not _ASSIGNMENT.match(argument)]
+    if targets[:1] and targets[0] in {"exec", "r", "run", "run-script"}:
+        targets = targets[1:]
+    if not targets:
+        return _RUNNERS[name]
+    if targets[0] in _NO_TARGETS:
+        return ()
+    # The others take a script's name first and its arguments after it.
+    return _targets(targets if name in _MANY_TARGETS else targets[:1])
 
 
 def _targets(names: Sequence[str]) -> tuple[QualityGate, ...]:

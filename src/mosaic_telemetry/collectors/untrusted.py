@@ -47,9 +47,8 @@ def as_text(value: Any) -> str:
     """`value` where it is text, without lone surrogates and NUL; else an empty text."""
     if not isinstance(value, str):
         return ""
-    if not value.isascii():
-        value = value.encode("utf-8", "replace").decode()
-    return value.replace("\0", "") if "\0" in value else value
+    text: str = value if value.isascii() else value.encode("utf-8", "replace").decode()
+    return text.replace("\0", "") if "\0" in text else text
 
 
 def as_moment(value: Any) -> int | None:

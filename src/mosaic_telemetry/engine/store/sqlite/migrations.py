@@ -32,7 +32,7 @@ CREATE INDEX api_keys_of_instance ON api_keys (instance);
 CREATE TABLE texts (number INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
 
 -- A row by sequence number and an index on the id: smaller than a table by id (121 against 133 bytes an event) and, for random
--- ids, half as slow, since only the index is written out of order.
+-- ids, inserted 1.5 to 1.7 times as fast, since only the index is written out of order.
 -- AUTOINCREMENT: a sequence number is never used again, also after its event was deleted, since the roll-up goes by it.
 CREATE TABLE events (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
