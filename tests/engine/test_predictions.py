@@ -1,0 +1,164 @@
+from collections import defaultdict
+
+import apsw
+import numpy as np
+import pytest
+
+from mosaic_telemetry.engine import open_engine
+from mosaic_telemetry.forecast import ENOUGH, LADDER, Cell, Tasks, same_model
+from mosaic_telemetry.schema import PredictionQuery, TaskCompletionEvent, from_dict
+
+EXACT = {"task_type": "debugging", "model": "gpt-5", "provider": "openai", "complexity": "high"}
+
+
+def ask(house, **changes):
+    house.engine.roll_up()
+    return house.engine.predict([from_dict(PredictionQuery, EXACT | changes)])[0]
+
+
+@pytest.mark.parametrize(
+    ("level", "reported"),
+    [
+        (0, {}),
+        (1, {"provider": "openrouter"}),
+        (2, {"provider": "openrouter", "complexity": "low"}),
+        (3, {"provider": "openrouter", "model": "other"}),
+        (4, {"model": "other", "complexity": "low"}),
+        (5, {"task_type": "testing", "model": "other"}),
+    ],
+)
+def test_each_level_answers_from_five_events_on_and_not_before(house, level, reported):
+    house.report(EXACT | reported, count=ENOUGH - 1)
+    nothing = ask(house)
+    assert nothing.prediction is None
+    assert nothing.metadata.fallback_level == -1
+    assert nothing.metadata.confidence == "none"
+    assert nothing.metadata.sample_size == 0
+    assert nothing.metadata.fallback_note
+    house.report(EXACT | reported)
+    answer = ask(house)
+    assert answer.prediction is not None
+    assert answer.metadata.fallback_level == level
+    assert answer.metadata.sample_size == ENOUGH
+    assert answer.metadata.confidence == "low"
+    assert (answer.metadata.fallback_note is None) == (level == 0)
+    assert {name for name, value in answer.metadata.dimensions_matched.items() if value is not None} == set(LADDER[level])
+
+
+def test_the_most_specific_level_with_enough_answers(house):
+    house.report(EXACT | {"provider": "openrouter", "task_duration_ms": 1000}, count=20)
+    house.report(EXACT | {"task_duration_ms": 9000}, count=4)
+    assert ask(house).metadata.fallback_level == 1
+    house.report(EXACT | {"task_duration_ms": 9000})
+    answer = ask(house)
+    assert (answer.metadata.fallback_level, answer.metadata.sample_size) == (0, 5)
+    assert answer.prediction.duration_ms["median"] == pytest.approx(9000, rel=0.01)
+
+
+@pytest.mark.parametrize(("count", "word"), [(29, "low"), (30, "medium"), (99, "medium"), (100, "high")])
+def test_confidence_of_an_exact_answer(house, count, word):
+    house.report(EXACT, count=count)
+    assert ask(house).metadata.confidence == word
+
+
+def test_models_are_compared_trimmed_and_in_lower_case(house):
+    house.report({**EXACT, "model": " GPT-5"}, {**EXACT, "model": "gpt-5  "}, {**EXACT, "model": "gpt-5"}, {**EXACT, "model": "Gpt-5"}, EXACT)
+    answer = ask(house, model="GPT-5 ")
+    assert (answer.metadata.fallback_level, answer.metadata.sample_size) == (0, 5)
+    assert answer.metadata.dimensions_matched["model"] == "GPT-5 "
+
+
+def test_from_a_hundred_events_on_quantiles_lie_within_two_percent(house):
+    rng = np.random.default_rng(7)
+    columns = {
+        "actual_input_tokens": rng.lognormal(11.5, 1.0, 150),
+        "actual_output_tokens": rng.lognormal(8.5, 1.0, 150),
+        "actual_cost_usd_micros": rng.lognormal(12.5, 1.2, 150),
+        "task_duration_ms": rng.lognormal(11.0, 1.2, 150),
+    }
+    columns = {name: np.clip(column, 1000, 10_000_000).astype(int) for name, column in columns.items()}
+    house.report(*(EXACT | {name: int(column[row]) for name, column in columns.items()} for row in range(150)))
+    data = ask(house).prediction
+    found = {
+        "actual_input_tokens": {name: getattr(data.input_tokens, name) for name in ("p10", "p25", "median", "p75", "p90")},
+        "actual_output_tokens": {name: getattr(data.output_tokens, name) for name in ("p10", "p25", "median", "p75", "p90")},
+        "actual_cost_usd_micros": data.cost_usd_micros,
+        "task_duration_ms": data.duration_ms,
+    }
+    for name, column in columns.items():
+        exact = np.percentile(column, [10, 25, 50, 75, 90])
+        assert list(found[name].values()) == pytest.approx(exact, rel=0.02), name
+
+
+def test_an_unknown_cost_is_no_cost(house):
+    house.report(EXACT | {"actual_cost_usd_micros": 0}, count=6)
+    assert ask(house).prediction.cost_usd_micros == {}
+    house.report(EXACT | {"actual_cost_usd_micros": 0, "provider": "ollama"}, count=6)
+    assert ask(house, provider="ollama").prediction.cost_usd_micros["median"] == 0
+
+
+def test_last_updated_is_the_receipt_of_the_newest_event(tmp_path, make_event):
+    clock = [1_770_458_400.0]
+    with open_engine(tmp_path / "t.db", now=lambda: clock[0]) as engine:
+        instance = engine.local_instance()
+        query = from_dict(PredictionQuery, EXACT)
+        for moment, count, shown in ((0.25, 5, "10:00:00.250Z"), (3600, 1, "11:00:00.000Z"), (1800, 1, "11:00:00.000Z")):
+            clock[0] = 1_770_458_400.0 + moment
+            engine.ingest(instance, [from_dict(TaskCompletionEvent, make_event(instance.instance_id, **EXACT)) for _ in range(count)])
+            engine.roll_up()
+            assert engine.predict([query])[0].metadata.last_updated == f"2026-02-07T{shown}"
+
+
+def test_cells_are_what_a_recount_of_the_stored_events_gives(house):
+    rng = np.random.default_rng(3)
+    for _ in range(6):
+        house.report(
+            *(
+                {
+                    "task_type": str(rng.choice(["testing", "debugging"])),
+                    "model": str(rng.choice(["gpt-5", " GPT-5", "sonnet"])),
+                    "provider": str(rng.choice(["openai", "ollama"])),
+                    "complexity": str(rng.choice(["low", "high"])),
+                    "timestamp": f"2026-01-{rng.integers(10, 20)}T10:00:00Z",
+                    "actual_cost_usd_micros": int(rng.integers(0, 3)),
+                    "estimated_input_tokens": int(rng.integers(0, 3)),
+                    "outcome": str(rng.choice(["success", "failure"])),
+                    "quality_gate_passed": bool(rng.integers(0, 2)),
+                }
+                for _ in range(40)
+            )
+        )
+    house.engine.roll_up()
+    house.engine.close()
+    assert stored_cells(house.path) == recount(house.path)
+
+
+def stored_cells(path):
+    connection = apsw.Connection(str(path))
+    window = {(level, dimensions): bytes(data) for level, dimensions, data in connection.execute("SELECT level, dimensions, data FROM cells")}
+    daily = {
+        (day, dimensions): bytes(data)
+        for day, dimensions, data in connection.execute("SELECT day, dimensions, daily_cells.data FROM daily_cells JOIN cells ON number = cell")
+    }
+    connection.close()
+    return window, daily
+
+
+def recount(path):
+    """One event at a time, and by other code than the roll-up's."""
+    connection = apsw.Connection(str(path))
+    texts = dict(connection.execute("SELECT number, text FROM texts"))
+    window, daily = defaultdict(Cell), defaultdict(Cell)
+    rows = connection.execute(
+        """SELECT timestamp_ms, task_type, model, provider, complexity, actual_input_tokens, actual_output_tokens, actual_cost_usd_micros,
+           task_duration_ms, estimated_input_tokens, estimated_output_tokens, quality_gate_passed, outcome FROM events"""
+    )
+    for timestamp, task_type, model, provider, complexity, *numbers, passed, outcome in rows:
+        names = {"task_type": texts[task_type], "model": same_model(texts[model]), "provider": texts[provider], "complexity": texts[complexity]}
+        flags = [bool(passed), texts[outcome] == "success", texts[provider] == "ollama"]
+        task = Tasks(*(np.array([value]) for value in (*numbers, *flags)))
+        for level, kept in enumerate(LADDER):
+            window[level, "\x1f".join(names[name] for name in kept)].add(task)
+        daily[timestamp // 86_400_000, "\x1f".join(names[name] for name in LADDER[0])].add(task)
+    connection.close()
+    return {key: cell.to_bytes() for key, cell in window.items()}, {key: cell.to_bytes() for key, cell in daily.items()}
