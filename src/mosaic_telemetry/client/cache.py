@@ -16,11 +16,11 @@ class PredictionCache:
 
     Args:
         ttl: time to live in seconds, above 0.
-        stale: seconds after that in which `look` still answers it, as one to be renewed.
         clock: monotonic seconds.
+        stale: seconds after that time in which `look` still answers it, as one to be renewed.
     """
 
-    def __init__(self, ttl: float, *, stale: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, ttl: float, clock: Callable[[], float] = time.monotonic, *, stale: float = 0.0) -> None:
         if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not ttl > 0:
             raise ValueError(f"ttl: {ttl!r} is not a positive number of seconds")
         self._ttl = ttl

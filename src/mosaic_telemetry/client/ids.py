@@ -16,13 +16,13 @@ def uuid7(now_ns: int | None = None, random: bytes | None = None) -> str:
 
     Args:
         now_ns: nanoseconds since 1970, instead of now.
-        random: 10 random bytes, instead of fresh ones.
+        random: 10 random bytes, instead of fresh ones; their last 74 bits count.
     """
     milliseconds = (time.time_ns() if now_ns is None else now_ns) // 1_000_000 & 0xFFFF_FFFF_FFFF
     noise = (os.urandom(10) if random is None else random).hex()
-    variant = "89ab"[int(noise[3], 16) & 3]
+    variant = "89ab"[int(noise[1], 16) & 3]
     stamp = f"{milliseconds:012x}"
-    return f"{stamp[:8]}-{stamp[8:]}-7{noise[:3]}-{variant}{noise[4:7]}-{noise[7:19]}"
+    return f"{stamp[:8]}-{stamp[8:]}-7{noise[2:5]}-{variant}{noise[5:8]}-{noise[8:]}"
 
 
 def timestamp_now(now: float | None = None) -> str:

@@ -8,7 +8,8 @@ status and the output is considered, and only what holds in all of them is taken
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 
 from mosaic_telemetry.collectors.shell import AndOr, Node, Opaque, Pipeline, Script, Simple, parse, simple_commands
@@ -27,6 +28,15 @@ _THRESHOLD = re.compile(r"fail.?under|check-coverage|threshold", re.IGNORECASE)
 _SHELLS = frozenset({"bash", "dash", "sh", "zsh"})
 
 
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """A simple command: the gates it ran as, and how it can have ended."""
+
+    command: Simple
+    gates: frozenset[QualityGate]
+    possible: tuple[bool, ...]
+
+
 def observe(command: str, *, succeeded: bool | None, output: str) -> Verdicts:
     """The gates in a command whose result is known: True for a pass, False for a failure.
 
@@ -38,47 +48,47 @@ def observe(command: str, *, succeeded: bool | None, output: str) -> Verdicts:
         output: standard output and error, as far as recorded.
     """
     node = _unwrap(parse(command))
-    leaves = list(simple_commands(node))
-    gates = [gates_of(leaf.words) for leaf in leaves]
-    # A tool that is not there fails without having checked anything.
-    missing = [bool(found) and missing_tool(output, (without_wrappers(leaf.words) or [""])[0]) for leaf, found in zip(leaves, gates, strict=True)]
-    gates = [frozenset() if absent else found for found, absent in zip(gates, missing, strict=True)]
-    present = frozenset[QualityGate]().union(*gates)
+    leaves = [_leaf(simple, output) for simple in simple_commands(node)]
+    present = _union(leaf.gates for leaf in leaves)
     if not present:
         return {}
     said = verdicts_in(output, present)
-    known = _from_status(node, leaves, gates, missing, said, succeeded=succeeded)
+    known = _from_status(node, leaves, said, succeeded=succeeded)
     if known is None:
         return said
     # One status speaks for all the gates of a command such as `pytest --cov`: what the tool says of each is finer.
-    several = frozenset[QualityGate]().union(*(found for found in gates if len(found) > 1))
+    several = _union(leaf.gates for leaf in leaves if len(leaf.gates) > 1)
     known |= {gate: verdict for gate, verdict in said.items() if gate in several or gate is QualityGate.COVERAGE}
     if known.get(QualityGate.COVERAGE) and QualityGate.COVERAGE not in said and not _THRESHOLD.search(command):
         del known[QualityGate.COVERAGE]  # a run without a threshold and without a figure shows nothing
     return known
 
 
-def _from_status(
-    node: Node,
-    leaves: Sequence[Simple],
-    gates: Sequence[frozenset[QualityGate]],
-    missing: Sequence[bool],
-    said: Verdicts,
-    *,
-    succeeded: bool | None,
-) -> Verdicts | None:
+def _union(sets: Iterable[frozenset[QualityGate]]) -> frozenset[QualityGate]:
+    return frozenset[QualityGate]().union(*sets)
+
+
+def _leaf(simple: Simple, output: str) -> _Leaf:
+    words = without_wrappers(simple.words)
+    gates = gates_of(simple.words)
+    if gates and missing_tool(output, words[0]):
+        return _Leaf(simple, frozenset(), (False,))  # it failed without having checked anything
+    if words[:1] == ["false"]:
+        return _Leaf(simple, gates, (False,))
+    return _Leaf(simple, gates, (True,) if not words or words[0] in _PREPARING else (True, False))
+
+
+def _from_status(node: Node, leaves: Sequence[_Leaf], said: Verdicts, *, succeeded: bool | None) -> Verdicts | None:
     """What holds in every way that the commands can have gone; None where these cannot be told."""
-    if _has_opaque(node):
+    if _has_opaque(node) or sum(len(leaf.possible) > 1 for leaf in leaves) > _MAX_UNKNOWN:
         return None
-    ways = _ways(node, leaves, gates, missing, succeeded=succeeded)
-    if not ways:
-        return None
-    single = {gate for found in gates if len(found) == 1 for gate in found}
+    ways = _ways(node, leaves, succeeded=succeeded)
+    single = _union(leaf.gates for leaf in leaves if len(leaf.gates) == 1)
     agreeing = [way for way in ways if all(way.get(gate) is verdict for gate, verdict in said.items() if gate in single)]
     if not agreeing and succeeded is None:
         return None
     # Where the output speaks against the status (something else printed it), the status alone is believed.
-    return {gate: verdict for gate in QualityGate if (verdict := _unanimous(agreeing or ways, gate)) is not None}
+    return {gate: verdict for gate in QualityGate if (verdict := _unanimous(agreeing or ways, gate)) is not None} if ways else None
 
 
 def _unanimous(ways: Sequence[Mapping[QualityGate, bool]], gate: QualityGate) -> bool | None:
@@ -86,56 +96,38 @@ def _unanimous(ways: Sequence[Mapping[QualityGate, bool]], gate: QualityGate) ->
     return verdicts.pop() if len(verdicts) == 1 else None
 
 
-def _ways(
-    node: Node, leaves: Sequence[Simple], gates: Sequence[frozenset[QualityGate]], missing: Sequence[bool], *, succeeded: bool | None
-) -> list[Verdicts] | None:
-    """The gates' results in each way the commands can have gone; None where there are too many ways to try."""
-    options = [_possible(leaf, absent=absent) for leaf, absent in zip(leaves, missing, strict=True)]
-    if sum(len(option) > 1 for option in options) > _MAX_UNKNOWN:
-        return None
+def _ways(node: Node, leaves: Sequence[_Leaf], *, succeeded: bool | None) -> list[Verdicts]:
+    """The gates' results in each way the commands can have gone."""
     ways: list[Verdicts] = []
-    for results in product(*options):
-        run = _Run(results, leaves)
+    for results in product(*(leaf.possible for leaf in leaves)):
+        run = _Run({id(leaf.command): (leaf, result) for leaf, result in zip(leaves, results, strict=True)})
         status = run.of(node)
         if succeeded is not None and status is not succeeded:
             continue
-        way: Verdicts = {}
-        for index in run.executed:
-            if not gates[index]:
-                continue
-            # The last to run of each gate decides, as the last result in a task does.
-            way.update(dict.fromkeys(gates[index], results[index]))
-        if way not in ways:
-            ways.append(way)
+        if run.verdicts not in ways:
+            ways.append(run.verdicts)
     return ways
-
-
-def _possible(leaf: Simple, *, absent: bool) -> tuple[bool, ...]:
-    words = without_wrappers(leaf.words)
-    if absent or words[:1] == ["false"]:
-        return (False,)
-    return (True,) if not words or words[0] in _PREPARING else (True, False)
 
 
 class _Run:
     """One way that the commands can have gone, by the shell's own rules."""
 
-    def __init__(self, results: Sequence[bool], leaves: Sequence[Simple]) -> None:
-        self.executed: list[int] = []
+    def __init__(self, results: Mapping[int, tuple[_Leaf, bool]]) -> None:
+        self.verdicts: Verdicts = {}
         self._results = results
-        self._positions = {id(leaf): index for index, leaf in enumerate(leaves)}
         self._exit_on_error = False
         self._pipefail = False
         self._stopped = False
 
     def of(self, node: Node) -> bool:
-        """Whether `node` succeeds; notes which commands ran."""
+        """Whether `node` succeeds; notes the gates that ran."""
         match node:
             case Simple(words):
-                index = self._positions[id(node)]
-                self.executed.append(index)
+                leaf, result = self._results[id(node)]
+                # The last to run of each gate decides, as the last result in a task does.
+                self.verdicts.update(dict.fromkeys(leaf.gates, result))
                 self._options(words)
-                return self._results[index]
+                return result
             case Pipeline(commands, negated):
                 results = [self.of(command) for command in commands]
                 return (all(results) if self._pipefail else results[-1]) is not negated

@@ -21,17 +21,22 @@ class _Missing:
     def __repr__(self) -> str:
         return "missing"
 
+    def __reduce__(self) -> str:
+        return "MISSING"  # the one there is, also after a journey
+
 
 MISSING = _Missing()
 
 
 def short_repr(value: object) -> str:
-    """`repr(value)` for an error message: at most 60 characters, and never an exception."""
+    """`repr(value)` for an error message: one line of at most 60 printable characters, and never an exception."""
     try:
         # A slice before `repr` keeps a message about a huge text as cheap as one about a short one.
         text = repr(str.__getitem__(value, slice(_SHOWN)) if isinstance(value, str) else value)
     except Exception:  # noqa: BLE001 - a foreign object's __repr__ may raise anything, and a message must still come out
         text = f"<{type(value).__name__}>"
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else "?" for character in text[: _SHOWN + 1])
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
