@@ -16,6 +16,8 @@ COMMANDS = {
     "admin": ("mosaic_telemetry.cli.admin", "Issue instances and API keys."),
     "collect": ("mosaic_telemetry.cli.collect", "Turn a harness's own logs into events and report them."),
     "demo": ("mosaic_telemetry.cli.demo", "See the whole loop on recorded sessions: report, collect, predict."),
+    "doctor": ("mosaic_telemetry.cli.doctor", "Show what waits in the spool."),
+    "flush": ("mosaic_telemetry.cli.flush", "Send what waits in the spool."),
     "predict": ("mosaic_telemetry.cli.predict", "What will a task cost, how long will it take, will it succeed?"),
     "serve": ("mosaic_telemetry.cli.serve", "Run the server."),
 }

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["default_database", "json_option", "print_json", "server_option", "server_options"]
+__all__ = ["default_database", "json_option", "print_json", "server_option", "server_options", "spool_option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,6 +43,14 @@ def server_options(function: F) -> F:
     for option in (_instance_option, _key_option, server_option):
         function = option(function)
     return function
+
+
+spool_option = click.option(
+    "--spool-dir",
+    metavar="PATH",
+    envvar="MOSAIC_TELEMETRY_SPOOL_DIR",
+    help="Directory of all spools, instead of the one in the user's state directory. [env: MOSAIC_TELEMETRY_SPOOL_DIR]",
+)
 
 
 def print_json(value: Any) -> None:

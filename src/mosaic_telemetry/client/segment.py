@@ -22,10 +22,10 @@ try:
 except ImportError:  # Windows has no flock
     fcntl = None  # type: ignore[assignment]  # absent, as its users check
 
-__all__ = ["Segment", "SpoolDirectory", "SpoolError"]
+__all__ = ["CHECKPOINT_SUFFIX", "SEGMENT_SUFFIX", "Segment", "SpoolDirectory", "SpoolError"]
 
-_SUFFIX = ".jsonl"
-_CHECKPOINT = ".sent"
+SEGMENT_SUFFIX = ".jsonl"
+CHECKPOINT_SUFFIX = ".sent"
 _FLAGS = os.O_RDWR | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -88,7 +88,7 @@ class Segment:
         """Remember that all before `offset` is settled; raises OSError."""
         if self._checkpoint < 0:
             flags = _FLAGS & ~os.O_APPEND | os.O_CREAT
-            self._checkpoint = os.open(self.name + _CHECKPOINT, flags, 0o600, dir_fd=self._directory)
+            self._checkpoint = os.open(self.name + CHECKPOINT_SUFFIX, flags, 0o600, dir_fd=self._directory)
         os.pwrite(self._checkpoint, b"%020d\n" % offset, 0)
 
     def empty(self) -> None:
@@ -101,7 +101,7 @@ class Segment:
 
     def remove(self) -> None:
         """Delete the file and let go of it; does not raise."""
-        for name in (self.name, self.name + _CHECKPOINT):
+        for name in (self.name, self.name + CHECKPOINT_SUFFIX):
             try:
                 os.unlink(name, dir_fd=self._directory)
             except OSError:
@@ -121,7 +121,7 @@ class Segment:
     def _sent(self) -> int:
         """The offset before which all is settled."""
         try:
-            fd = os.open(self.name + _CHECKPOINT, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0), dir_fd=self._directory)
+            fd = os.open(self.name + CHECKPOINT_SUFFIX, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0), dir_fd=self._directory)
         except OSError:
             return 0
         try:
@@ -167,7 +167,7 @@ class SpoolDirectory:
     def create(self) -> Segment:
         """A new segment, held by this process; raises OSError."""
         while True:
-            name = f"{time.time_ns() // 1_000_000:013d}-{os.getpid()}-{os.urandom(4).hex()}{_SUFFIX}"
+            name = f"{time.time_ns() // 1_000_000:013d}-{os.getpid()}-{os.urandom(4).hex()}{SEGMENT_SUFFIX}"
             fd = os.open(name, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self._fd)
             # Between the two calls another process may have taken the file for an abandoned one, and removed it.
             if _lock(fd) and os.fstat(fd).st_nlink:
@@ -190,7 +190,7 @@ class SpoolDirectory:
     def names(self) -> list[str]:
         """Names of the segments, oldest first."""
         try:
-            return sorted(name for name in os.listdir(self._fd) if name.endswith(_SUFFIX))
+            return sorted(name for name in os.listdir(self._fd) if name.endswith(SEGMENT_SUFFIX))
         except OSError:
             return []
 

@@ -1,0 +1,57 @@
+"""`mosaic-telemetry flush`: send what waits in the spool."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from mosaic_telemetry.cli.common import json_option, print_json, server_options, spool_option
+
+__all__ = ["command"]
+
+
+@click.command()
+@server_options
+@spool_option
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=30.0, show_default=True, metavar="SECONDS", help="Time to take at most.")
+@json_option
+def command(server: str | None, api_key: str | None, instance_id: str | None, spool_dir: str | None, timeout: float, *, as_json: bool) -> None:
+    """Send the events that processes left in the spool when they ended, and say what became of them.
+
+    Events that a running process holds are its own to send. Exits with 1 when events are left.
+
+    \b
+    Examples:
+      mosaic-telemetry flush
+      mosaic-telemetry flush --server http://localhost:8000 --api-key KEY --instance-id UUID
+    """
+    from mosaic_telemetry.client import TelemetryClient, TelemetryConfig
+    from mosaic_telemetry.schema import ValidationError
+
+    problems: list[str] = []
+    given: dict[str, Any] = {"server_url": server, "api_key": api_key, "instance_id": instance_id, "spool_dir": spool_dir}
+    try:
+        config = TelemetryConfig.from_env(
+            on_error=lambda error: problems.append(str(error)), max_queue_size=1_000_000, **{name: value for name, value in given.items() if value is not None}
+        )
+    except ValidationError as error:
+        raise click.UsageError("; ".join(map(str, error.errors))) from error
+    client = TelemetryClient(config)
+    if not client.config.enabled:
+        raise click.ClickException("reporting is disabled (DO_NOT_TRACK or MOSAIC_TELEMETRY_ENABLED): nothing was sent")
+    delivered = client.stop(timeout)
+    stats = client.stats
+    if as_json:
+        print_json({**asdict(stats), "delivered": delivered, "problems": problems})
+    elif stats.sent == 0 and stats.queued == 0 and not problems:
+        click.echo("Nothing waits.")
+    else:
+        click.echo(
+            f"{stats.accepted:,} accepted, {stats.duplicate:,} known already, {stats.rejected:,} rejected, {stats.dropped:,} given up, {stats.queued:,} left."
+        )
+        for problem in dict.fromkeys(problems):
+            click.echo(f"  {problem}", err=True)
+    if not delivered:
+        raise click.exceptions.Exit(1)
