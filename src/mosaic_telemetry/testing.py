@@ -41,7 +41,7 @@ def capture_events() -> Iterator[list[TaskCompletionEvent]]:
     try:
         yield events
     finally:
-        captures.remove(events)
+        captures[:] = [kept for kept in captures if kept is not events]
 
 
 @dataclass(frozen=True, slots=True)

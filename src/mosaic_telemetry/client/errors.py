@@ -19,7 +19,10 @@ _TRANSIENT = frozenset({408, 429})
 
 
 class TelemetryError(Exception):
-    """Anything that goes wrong while reporting."""
+    """Anything that goes wrong while reporting. It can be pickled, whatever its constructor takes."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restore, (type(self), self.args, self.__dict__)
 
     transient = False
     """Whether the same request may succeed later."""
@@ -84,3 +87,10 @@ class EventDroppedError(TelemetryError):
         self.count = count
         self.reason = reason
         super().__init__(f"{count} event{'s' if count != 1 else ''} dropped: {reason}")
+
+
+def _restore(cls: type[TelemetryError], args: tuple[object, ...], state: dict[str, object]) -> TelemetryError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error

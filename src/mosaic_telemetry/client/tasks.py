@@ -106,7 +106,7 @@ class Task:
         self._add("actual_output_tokens", output_tokens)
         self._add("actual_cost_usd_micros", cost_usd_micros)
         try:
-            self._sums["actual_cost_usd_micros"] += round(Number(0.0).convert(cost_usd) * 1_000_000)
+            self._sums["actual_cost_usd_micros"] += round(min(Number(0.0).convert(cost_usd) * 1_000_000, MAX_COST_MICROS))
         except Misfit:
             self._bad("cost_usd", cost_usd, Number(0.0).bound)
 
@@ -194,8 +194,19 @@ class Task:
             "quality_gates_failed": failed,
             "outcome": self.outcome or _outcome(kind, len(self._gates), len(failed)),
         }
-        self.event = self._builder.build({**values, **self._fields})
+        self.event = self._build_of({**values, **self._fields}, values)
         return self.event
+
+    def _build_of(self, given: dict[str, Any], known: dict[str, Any]) -> TaskCompletionEvent:
+        """The event; fields that do not fit are reported, and left to what is known or to their defaults."""
+        try:
+            return self._builder.build(given)
+        except ValidationError as error:
+            bad = {problem.field for problem in error.errors}
+            self._report(error)
+            instead = {**_DEFAULTS, "model": "unknown", **known, "outcome": known["outcome"] if known["outcome"] in Outcome else Outcome.SUCCESS}
+            good = {name: value for name, value in given.items() if name not in bad}
+            return self._builder.build({**{name: instead[name] for name in bad if name in instead}, **good})
 
 
 def _outcome(kind: type[BaseException] | None, ran: int, failed: int) -> Outcome:

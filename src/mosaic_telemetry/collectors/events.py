@@ -9,6 +9,7 @@ from typing import Any
 
 from mosaic_telemetry.client.ids import uuid7
 from mosaic_telemetry.collectors.values import Task
+from mosaic_telemetry.pricing import Price
 from mosaic_telemetry.schema import MAX_COST_MICROS, MAX_DURATION_MS, MAX_TOKENS, TaskCompletionEvent, from_dict
 
 __all__ = ["Converted", "event_id", "to_event"]
@@ -19,10 +20,17 @@ _LONGEST_MODEL = 100
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """An event, and the names of its fields whose true value lies above the contract's bound and was cut to it."""
+    """An event and what it does not show.
+
+    Attributes:
+        event: the event.
+        clamped: names of its fields whose true value lies above the contract's bound and was cut to it.
+        price: what the task cost, unclamped, and where that figure comes from.
+    """
 
     event: TaskCompletionEvent
     clamped: tuple[str, ...]
+    price: Price
 
 
 def event_id(task: Task) -> str:
@@ -56,6 +64,7 @@ def to_event(task: Task, instance_id: str) -> Converted:
         return most
 
     usage = task.usage
+    price = task.price()
     fields: dict[str, Any] = {
         "instance_id": instance_id,
         "event_id": event_id(task),
@@ -71,7 +80,7 @@ def to_event(task: Task, instance_id: str) -> Converted:
         "actual_input_tokens": within("actual_input_tokens", usage.input, MAX_TOKENS),
         "actual_output_tokens": within("actual_output_tokens", usage.output, MAX_TOKENS),
         "estimated_cost_usd_micros": 0,
-        "actual_cost_usd_micros": within("actual_cost_usd_micros", task.price().micros or 0, MAX_COST_MICROS),
+        "actual_cost_usd_micros": within("actual_cost_usd_micros", price.micros or 0, MAX_COST_MICROS),
         "quality_gate_passed": all(task.gates.values()),
         "quality_gates_run": sorted(task.gates),
         "quality_gates_failed": sorted(gate for gate, passed in task.gates.items() if not passed),
@@ -83,7 +92,7 @@ def to_event(task: Task, instance_id: str) -> Converted:
         "language": task.language,
         "repo_size_category": None,
     }
-    return Converted(from_dict(TaskCompletionEvent, fields), tuple(clamped))
+    return Converted(from_dict(TaskCompletionEvent, fields), tuple(clamped), price)
 
 
 def _iso(milliseconds: int) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from mosaic_telemetry.pricing import Price, PriceSource, TokenUsage, price_call, total_price
+from mosaic_telemetry.pricing import Price, TokenUsage, price_call, total_price
 from mosaic_telemetry.schema import Complexity, Harness, Outcome, Provider, QualityGate, TaskType
 
 __all__ = ["Collection", "ModelCall", "Note", "Skipped", "Task", "Totals"]
@@ -23,7 +23,6 @@ class Note(StrEnum):
     OUTPUT_UNDERREPORTED = "this version of the harness writes too few output tokens to its log"
     OUTPUT_PARTIAL = "some calls left only a record of their beginning: their output tokens are too few"
     USAGE_DAMAGED = "a token count is missing or is no number"
-    NO_PRICE = "no price is known for a model that was used"
     NO_WINDOW = "the model's context window is not known"
     NO_DURATION = "the records show no time at work"
     RETRIES_NOT_LOGGED = "the harness does not log retries of a task: 0 is no evidence"
@@ -109,7 +108,7 @@ class Task:
 
     def price(self) -> Price:
         """What the task cost: the sum over its calls, each priced on its own. Unknown when one of them is."""
-        return Price(None, PriceSource.UNKNOWN) if Note.NO_PRICE in self.notes else total_price(call.price() for call in self.calls)
+        return total_price(call.price() for call in self.calls)
 
 
 @dataclass(frozen=True, slots=True)
