@@ -28,7 +28,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 from mosaic_telemetry.client.capture import captures
-from mosaic_telemetry.schema import TaskCompletionEvent
+from mosaic_telemetry.schema import MAX_BATCH_EVENTS, BatchPredictionRequest, TaskCompletionEvent, ValidationError, from_dict
 
 __all__ = ["Answer", "LocalServer", "Request", "capture_events"]
 
@@ -137,7 +137,8 @@ class LocalServer:
         """Stop; may be called again."""
         if not self._closing.is_set():
             self._closing.set()
-            self._server.shutdown()
+            if self._thread.is_alive():
+                self._server.shutdown()
             self._server.server_close()
 
     def _decide(self, request: Request) -> Answer:
@@ -153,34 +154,51 @@ class LocalServer:
 
     def _proper(self, request: Request) -> Answer:
         try:
-            if request.path.endswith("/v1/events/batch"):
-                return self._take(request)
-            if request.path.endswith("/v1/predictions/batch"):
-                return _json(200, {"results": [self._predict(query) for query in request.json["queries"]]})
-        except (ValueError, KeyError, TypeError) as error:
-            return _json(400, {"error": f"broken request: {error}"})
+            body = request.json
+        except ValueError:
+            return _json(400, {"error": "the body is no JSON"})
+        if request.path.endswith("/v1/events/batch"):
+            return self._take(request, body)
+        if request.path.endswith("/v1/predictions/batch"):
+            try:
+                from_dict(BatchPredictionRequest, body)
+            except ValidationError as error:
+                return _json(422, {"error": str(error)})
+            return _json(200, {"results": [self._predict(query) for query in body["queries"]]})
         return _json(404, {"error": "no such path"})
 
-    def _take(self, request: Request) -> Answer:
+    def _take(self, request: Request, body: Any) -> Answer:
         if request.headers.get("authorization") != f"Bearer {self.api_key}":
             return _json(401, {"error": "unknown API key"})
-        events = request.json["events"]
-        if not 1 <= len(events) <= 100:
-            return _json(422, {"error": "want 1 to 100 events"})
-        if any(event["instance_id"] != self.instance_id for event in events):
+        events = body.get("events") if isinstance(body, dict) else None
+        if not isinstance(events, list) or not 1 <= len(events) <= MAX_BATCH_EVENTS:
+            return _json(422, {"error": f"want 1 to {MAX_BATCH_EVENTS} events"})
+        errors = [_error_of(event) for event in events]
+        if any(error is None and event["instance_id"] != self.instance_id for event, error in zip(events, errors, strict=True)):
             return _json(403, {"error": "an event names another instance"})
         results = []
-        for event in events:
-            known = event["event_id"] in self.events
-            self.events.setdefault(event["event_id"], event)
-            verdict = {"status": "rejected", "error": "duplicate event_id"} if known else {"status": "accepted"}
-            results.append({"event_id": event["event_id"], **verdict})
+        for event, problem in zip(events, errors, strict=True):
+            event_id = event.get("event_id") if isinstance(event, dict) else None
+            error = "duplicate event_id" if problem is None and event_id in self.events else problem
+            if error is None:
+                self.events[event["event_id"]] = event
+            verdict = {"status": "accepted"} if error is None else {"status": "rejected", "error": error}
+            results.append({"event_id": event_id if isinstance(event_id, str) else "", **verdict})
         accepted = sum(result["status"] == "accepted" for result in results)
         return _json(202, {"accepted": accepted, "rejected": len(results) - accepted, "results": results})
 
     def _predict(self, query: Mapping[str, str]) -> dict[str, Any]:
         key = (query["task_type"], query["model"], query["provider"], query["complexity"])
         return self.predictions.get(key) or {"prediction": None, "metadata": {"sample_size": 0, "fallback_level": -1, "confidence": "none"}}
+
+
+def _error_of(event: Any) -> str | None:
+    """What is wrong with an event, or None."""
+    try:
+        from_dict(TaskCompletionEvent, event)
+    except ValidationError as error:
+        return str(error)
+    return None
 
 
 def _json(status: int, value: Any) -> Answer:

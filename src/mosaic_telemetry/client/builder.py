@@ -47,7 +47,7 @@ class EventBuilder:
         values = {**params, **fields} if params else fields
         try:
             converted = _compiled()(values)
-        except (KeyError, TypeError):
+        except Exception:  # noqa: BLE001 - a missing field, or a foreign object that raises what it likes: the general code names it
             converted = None
         if converted is None or (len(values) > len(_REQUIRED) and not values.keys() <= _NAMES):
             converted = _checked(values)

@@ -183,9 +183,12 @@ class TelemetryClient:
             self._report(error)
             return False
 
-    def predict(self, query: PredictionQuery, timeout: float = 1.0) -> PredictionResponse | None:
+    def predict(self, query: PredictionQuery | Any, timeout: float = 1.0) -> PredictionResponse | None:
         """The prediction from the cache, or else from the server within `timeout` seconds, or None. Never raises."""
         try:
+            if not isinstance(query, PredictionQuery):
+                self._bad_value("query", query, "a PredictionQuery")
+                return None
             return self._predictions.within(query, timeout)
         except Exception as error:  # noqa: BLE001 - see track
             self._report(error)
@@ -227,7 +230,11 @@ class TelemetryClient:
         try:
             end = time.monotonic() + timeout
             request = self._request_flush(end)
-            return request is None or request.wait(end - time.monotonic())
+            if request is None:
+                return True
+            if self._worker is not None and self._worker.is_current:
+                return False  # asked for within on_error, by the very thread that is to send: it does so afterwards
+            return request.wait(end - time.monotonic())
         except Exception as error:  # noqa: BLE001 - see track
             self._report(error)
             return False

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mosaic_telemetry.client.config import ResolvedConfig
-from mosaic_telemetry.client.errors import EventDroppedError, EventRejectedError, HTTPStatusError, TelemetryError
+from mosaic_telemetry.client.errors import EventDroppedError, EventRejectedError, HTTPStatusError, TelemetryError, TransportError
 from mosaic_telemetry.client.queue import Buffer, QueuedEvent, encode_queued
 from mosaic_telemetry.client.stats import Counters
 from mosaic_telemetry.client.submitter import BatchSubmitter, SubmitResult, event_id_of
 from mosaic_telemetry.schema import ACCEPTED, BatchEventResponse
+from mosaic_telemetry.schema.errors import one_line, short_repr
 
 __all__ = ["Delivery"]
 
@@ -54,13 +55,15 @@ class Delivery:
             return 0, None
         pending = self._encoded(events)
         result = SubmitResult(success=True)
+        largest, refused = 0, False
         while pending:
             part = pending.pop(0)
             payload = [data for _, data in part]
             self._counters.add("sent", len(part))
-            result = self._submitter.attempt(payload, timeout)
+            result = self._attempt(payload, timeout)
             if result.response is not None:
                 self._settle([event for event, _ in part], payload, result.response)
+                largest = max(largest, len(part))
                 continue
             error = result.error
             assert error is not None  # noqa: S101 - without a response there is a reason
@@ -71,8 +74,18 @@ class Delivery:
                 self.give_up(self._buffer.prepend(left), "the queue is full")
                 break
             result = SubmitResult(success=True)
+            refused |= isinstance(error, HTTPStatusError) and error.status == _TOO_LARGE
             pending[:0] = smaller
+        if refused and largest:
+            self._limit = largest  # the next batches fit at once
         return len(events), result
+
+    def _attempt(self, payload: Sequence[bytes], timeout: float | None) -> SubmitResult:
+        try:
+            return self._submitter.attempt(payload, timeout)
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong in a request, its events go back to the queue
+            self._submitter.close()
+            return SubmitResult(success=False, error=TransportError(one_line(f"{type(error).__name__}: {error}")))
 
     def close(self) -> None:
         """Give up the connection; the next batch opens another."""
@@ -92,7 +105,7 @@ class Delivery:
                 part.append((event, encode_queued(event)))
             except Exception as error:  # noqa: BLE001 - an event made by hand may hold any object at all
                 self._buffer.settle([event])
-                self.give_up(1, f"it has no JSON form: {type(error).__name__}: {error}"[:200])
+                self.give_up(1, f"it has no JSON form: {short_repr(error)}")
         return [part] if part else []
 
     def _smaller(self, part: list[tuple[QueuedEvent, bytes]], error: TelemetryError) -> list[list[tuple[QueuedEvent, bytes]]] | None:
@@ -108,8 +121,6 @@ class Delivery:
             self.give_up(1, f"{error}, for event {event_id_of(part[0][1])} alone")
             return []
         half = len(part) // 2
-        if error.status == _TOO_LARGE:
-            self._limit = max(1, half)  # the next batches fit at once
         return [part[:half], part[half:]]
 
     def _own(self, part: list[tuple[QueuedEvent, bytes]]) -> list[list[tuple[QueuedEvent, bytes]]] | None:

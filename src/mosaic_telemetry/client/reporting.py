@@ -40,7 +40,9 @@ class Reporter:
             if self._on_error is not None:
                 self._on_error(error)
             self._log(error)
-        except Exception:  # noqa: BLE001, S110 - a handler that raises does no harm, and there is nobody left to tell
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001, S110 - a handler that raises, or calls sys.exit, does no harm; nobody is left to tell
             pass
         finally:
             self._inside.active = False

@@ -24,6 +24,7 @@ from mosaic_telemetry.schema import (
     decode,
     encode,
 )
+from mosaic_telemetry.schema.errors import one_line
 
 __all__ = ["USER_AGENT", "BatchSubmitter", "SubmitResult"]
 
@@ -86,7 +87,7 @@ class BatchSubmitter:
             if result.error is None or not result.error.transient or failures > self._config.max_retries:
                 break
             wait = backoff(failures, random.random)
-            self._sleep(max(wait, result.retry_after or 0.0))
+            self._sleep(max(wait, min(result.retry_after or 0.0, self._config.max_retry_after)))
         return result
 
     def attempt(self, payload: Sequence[bytes], timeout: float | None = None) -> SubmitResult:
@@ -97,7 +98,9 @@ class BatchSubmitter:
             timeout: seconds for the whole request, where it is less than the configured ones.
         """
         if self._config.dry_run:
-            return SubmitResult(success=True, response=_all_accepted(payload))
+            answer = _all_accepted(payload)
+            _log_dry_run(answer)
+            return SubmitResult(success=True, response=answer)
         body = b'{"events":[' + b",".join(payload) + b"]}"
         try:
             reply = self._request("/v1/events/batch", body, timeout, authorised=True)
@@ -118,7 +121,7 @@ class BatchSubmitter:
         try:
             answer = decode(BatchPredictionResponse, reply.body)
         except ValidationError as error:
-            raise AnswerError(f"unreadable predictions: {_short(str(error))}") from error
+            raise AnswerError(f"unreadable predictions: {one_line(str(error))}") from error
         if len(answer.results) != len(queries):
             raise AnswerError(f"{len(answer.results)} predictions for {len(queries)} queries")
         return answer
@@ -168,12 +171,19 @@ def _all_accepted(payload: Sequence[bytes]) -> BatchEventResponse:
     return BatchEventResponse(accepted=len(results), rejected=0, results=results)
 
 
+def _log_dry_run(answer: BatchEventResponse) -> None:
+    import logging
+
+    ids = ", ".join(result.event_id for result in answer.results)
+    logging.getLogger("mosaic_telemetry").debug("mosaic-telemetry: dry run, %d events not sent: %s", len(answer.results), ids)
+
+
 def _read_verdicts(body: bytes, payload: Sequence[bytes]) -> BatchEventResponse:
     """One verdict per event, in order. An answer that leaves an event without one counts for none: it is sent again by its id."""
     try:
         answer = _quick_verdicts(body) or decode(BatchEventResponse, body)
     except ValidationError as error:
-        raise AnswerError(f"unreadable answer: {_short(str(error))}") from error
+        raise AnswerError(f"unreadable answer: {one_line(str(error))}") from error
     if len(answer.results) == len(payload):
         return answer
     if answer.accepted == len(payload) and not answer.results:
@@ -191,7 +201,10 @@ def _quick_verdicts(body: bytes) -> BatchEventResponse | None:
             if type(event_id) is not str or type(status) is not str or (error is not None and type(error) is not str):
                 return None
             results.append(BatchEventResult(event_id=event_id, status=status, error=error))
-        return BatchEventResponse(accepted=int(answer["accepted"]), rejected=int(answer["rejected"]), results=tuple(results))
+        accepted, rejected = answer["accepted"], answer["rejected"]
+        if type(accepted) is not int or type(rejected) is not int:
+            return None
+        return BatchEventResponse(accepted=accepted, rejected=rejected, results=tuple(results))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
@@ -203,9 +216,4 @@ def _detail(body: bytes) -> str:
         text = next((answer[key] for key in ("error", "detail", "message") if isinstance(answer.get(key), str)), "")
     except (ValueError, AttributeError, RecursionError):
         text = ""
-    return _short(text)
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 200 else line[:199] + "…"
+    return one_line(text)

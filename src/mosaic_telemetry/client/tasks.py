@@ -28,7 +28,7 @@ from mosaic_telemetry.schema import (
     TaskType,
     ValidationError,
 )
-from mosaic_telemetry.schema.fields import Choice, Integer, Misfit, Number
+from mosaic_telemetry.schema.fields import Choice, Integer, Number
 
 __all__ = ["Task", "current_task"]
 
@@ -107,7 +107,7 @@ class Task:
         self._add("actual_cost_usd_micros", cost_usd_micros)
         try:
             self._sums["actual_cost_usd_micros"] += round(min(Number(0.0).convert(cost_usd) * 1_000_000, MAX_COST_MICROS))
-        except Misfit:
+        except Exception:  # noqa: BLE001 - as in _add
             self._bad("cost_usd", cost_usd, Number(0.0).bound)
 
     def gate(self, name: QualityGate | str, *, passed: bool) -> None:
@@ -178,7 +178,7 @@ class Task:
     def _add(self, name: str, count: int) -> None:
         try:
             self._sums[name] += _COUNT.convert(count)
-        except Misfit:
+        except Exception:  # noqa: BLE001 - a foreign object may raise anything when it is asked for its number
             self._bad(name, count, "a whole number of at least 0")
 
     def _bad(self, name: str, value: object, bound: str) -> None:
@@ -192,9 +192,10 @@ class Task:
             "quality_gate_passed": not failed,
             "quality_gates_run": list(self._gates),
             "quality_gates_failed": failed,
-            "outcome": self.outcome or _outcome(kind, len(self._gates), len(failed)),
+            "outcome": _outcome(kind, len(self._gates), len(failed)),
         }
-        self.event = self._build_of({**values, **self._fields}, values)
+        said = {} if self.outcome is None else {"outcome": self.outcome}
+        self.event = self._build_of({**values, **self._fields, **said}, values)
         return self.event
 
     def _build_of(self, given: dict[str, Any], known: dict[str, Any]) -> TaskCompletionEvent:
@@ -204,7 +205,7 @@ class Task:
         except ValidationError as error:
             bad = {problem.field for problem in error.errors}
             self._report(error)
-            instead = {**_DEFAULTS, "model": "unknown", **known, "outcome": known["outcome"] if known["outcome"] in Outcome else Outcome.SUCCESS}
+            instead = {**_DEFAULTS, "model": "unknown", **known}
             good = {name: value for name, value in given.items() if name not in bad}
             return self._builder.build({**{name: instead[name] for name in bad if name in instead}, **good})
 

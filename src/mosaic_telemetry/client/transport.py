@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from mosaic_telemetry.client.connect import DeadlineSocket, Target, open_socket
 from mosaic_telemetry.client.errors import TransportError
+from mosaic_telemetry.schema.errors import one_line
 
 __all__ = ["HTTPTransport", "Reply", "Transport"]
 
@@ -110,8 +111,8 @@ class HTTPTransport:
         if body is not None:
             connection.putheader("Content-Length", str(len(body)))
         connection.endheaders(body)
-        response = connection.getresponse()
-        data = _read(response)
+        with connection.getresponse() as response:
+            data = _read(response)
         reply = Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, data)
         if response.will_close:
             self.close()
@@ -138,7 +139,7 @@ def _read(response: HTTPResponse) -> bytes:
 def _reason(error: Exception, timeout: float) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {timeout:g} s"
-    return str(error) or type(error).__name__
+    return one_line(str(error)) or type(error).__name__
 
 
 class _Connection(HTTPConnection):
@@ -153,27 +154,45 @@ class _Connection(HTTPConnection):
 
 
 class _Stream:
-    """What `http.client` needs of a socket, and no more."""
+    """What `http.client` needs of a socket, and no more. It stays open until the answer that is being read is read."""
 
     def __init__(self, sock: DeadlineSocket) -> None:
         self.socket = sock
         self.sendall = sock.sendall
-        self.close = sock.close
+        self._reading = 0
+        self._closed = False
 
     def makefile(self, mode: str) -> io.BufferedReader:
         assert mode == "rb"  # noqa: S101 - http.client reads, and writes through sendall
-        return io.BufferedReader(_Reader(self.socket))
+        self._reading += 1
+        return io.BufferedReader(_Reader(self))
+
+    def close(self) -> None:
+        # http.client closes a connection that is not to be kept before it reads the answer's body.
+        self._closed = True
+        if not self._reading:
+            self.socket.close()
+
+    def reader_closed(self) -> None:
+        self._reading -= 1
+        if self._closed and not self._reading:
+            self.socket.close()
 
 
 class _Reader(io.RawIOBase):
     """The reading side of one answer; closing it leaves the socket open for the next one."""
 
-    def __init__(self, sock: DeadlineSocket) -> None:
+    def __init__(self, stream: _Stream) -> None:
         super().__init__()
-        self._sock = sock
+        self._stream = stream
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        return self._sock.receive_into(buffer)
+        return self._stream.socket.receive_into(buffer)
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._stream.reader_closed()

@@ -23,6 +23,7 @@ __all__ = ["FlushRequest", "Worker"]
 
 _FIRST_PAUSE = 60.0
 _LONGEST_PAUSE = 3600.0
+_LONGEST_WAIT = 1e6  # the platform's clocks overflow long before a float does
 
 
 class FlushRequest:
@@ -54,7 +55,7 @@ class FlushRequest:
 
     def wait(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds; returns whether all was delivered."""
-        return self._done.wait(max(timeout, 0.0)) and self.delivered
+        return self._done.wait(min(max(timeout, 0.0), _LONGEST_WAIT)) and self.delivered
 
 
 class Worker:
@@ -79,6 +80,11 @@ class Worker:
     def is_running(self) -> bool:
         """Whether events are sent in the background."""
         return self._running
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the caller runs in the sender's own thread, as `on_error` may."""
+        return threading.current_thread() is self._thread
 
     def start(self) -> None:
         """Begin to send in the background."""
@@ -133,7 +139,7 @@ class Worker:
                         wake = min(wake, max(now, self._earliest()))
                     if wake <= now:
                         break
-                    self._condition.wait(min(wake - now, threading.TIMEOUT_MAX))
+                    self._condition.wait(min(wake - now, _LONGEST_WAIT))
                 if not self._running and not self._requests:
                     self._delivery.close()
                     self._buffer.close()
@@ -164,6 +170,7 @@ class Worker:
                 return True
             if result.success:
                 self._failures = self._pauses = failures = 0
+                self._not_before = 0.0
                 count -= drained
                 continue
             failures += 1
@@ -200,5 +207,5 @@ class Worker:
                     return True
                 if end is None and (held or not self._running):
                     return False
-                self._condition.wait(min(until - now, threading.TIMEOUT_MAX))
+                self._condition.wait(min(until - now, _LONGEST_WAIT))
         return True

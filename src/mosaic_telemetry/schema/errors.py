@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["MISSING", "FieldError", "ValidationError", "short_repr"]
+__all__ = ["MISSING", "FieldError", "ValidationError", "one_line", "short_repr"]
 
 _SHOWN = 60
 
@@ -35,9 +35,15 @@ def short_repr(value: object) -> str:
         text = repr(str.__getitem__(value, slice(_SHOWN)) if isinstance(value, str) else value)
     except Exception:  # noqa: BLE001 - a foreign object's __repr__ may raise anything, and a message must still come out
         text = f"<{type(value).__name__}>"
+    return one_line(text, _SHOWN)
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """`text` as one line of at most `limit` printable characters."""
+    text = " ".join(text[: 4 * limit].split())
     if not text.isprintable():
-        text = "".join(character if character.isprintable() else "?" for character in text[: _SHOWN + 1])
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+        text = "".join(character if character.isprintable() else "?" for character in text)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 class FieldError:
