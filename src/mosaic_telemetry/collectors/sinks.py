@@ -1,0 +1,87 @@
+"""Where events go."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mosaic_telemetry.client import EventRejectedError, TelemetryClient, TelemetryConfig
+from mosaic_telemetry.schema import TaskCompletionEvent
+
+__all__ = ["Delivery", "ServerSink", "Sink"]
+
+_SECONDS = 60.0
+_SECONDS_PER_EVENT = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What became of the events.
+
+    Attributes:
+        accepted: events that are new there.
+        known: events that were there already.
+        rejected: reason to number of events refused for it.
+        undelivered: events that could not be delivered.
+        error: why that is, as one line; empty where all were.
+    """
+
+    accepted: int = 0
+    known: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    undelivered: int = 0
+    error: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every event is there now."""
+        return not self.rejected and not self.undelivered
+
+
+class Sink(Protocol):
+    """Takes events: a server, or a database on this machine."""
+
+    @property
+    def name(self) -> str:
+        """What a person knows it as, such as its URL."""
+
+    def deliver(self, events: Sequence[TaskCompletionEvent]) -> Delivery:
+        """Hand the events over and wait until they are there, or are known not to be."""
+
+
+class ServerSink:
+    """A server, reached by the SDK.
+
+    Args:
+        server_url: where it is.
+        api_key: key of the instance.
+        instance_id: which installation reports.
+
+    Raises:
+        ValidationError: naming every argument that does not fit.
+    """
+
+    def __init__(self, server_url: str, api_key: str, instance_id: str) -> None:
+        self.name = server_url
+        self._settings = (server_url, api_key, instance_id)
+        TelemetryConfig(*self._settings)
+
+    def deliver(self, events: Sequence[TaskCompletionEvent]) -> Delivery:
+        """Send the events in batches; waits a minute, and longer for very many."""
+        problems: list[Exception] = []
+        config = TelemetryConfig(*self._settings, max_queue_size=max(1, len(events)), on_error=problems.append)
+        client = TelemetryClient(config)
+        if not client.config.enabled:
+            return Delivery(undelivered=len(events), error="telemetry is switched off by DO_NOT_TRACK, so nothing was sent")
+        for event in events:
+            client.track(event)
+        client.flush(_SECONDS + _SECONDS_PER_EVENT * len(events))
+        stats = client.stats
+        client.stop(0.5)
+        rejected = Counter(problem.reason for problem in problems if isinstance(problem, EventRejectedError))
+        undelivered = len(events) - stats.accepted - stats.duplicate - rejected.total()
+        reasons = [str(problem) for problem in problems if not isinstance(problem, EventRejectedError)]
+        error = (reasons[-1] if reasons else "no answer in time") if undelivered else ""
+        return Delivery(accepted=stats.accepted, known=stats.duplicate, rejected=dict(rejected), undelivered=undelivered, error=error)
