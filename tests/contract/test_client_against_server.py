@@ -126,14 +126,13 @@ def test_the_same_events_from_four_clients_at_once_are_counted_once(server, acce
         client.stop(5)
 
 
-@pytest.mark.parametrize("key", ["0" * 64, "short", "ü" * 64])
+@pytest.mark.parametrize("key", ["0" * 64, "short"])
 def test_a_wrong_key_is_refused_and_loses_nothing(server, access, errors, key):
     client = TelemetryClient(TelemetryConfig(server.url, key, access.instance_id, on_error=errors.append))
     client.track(client.event_builder.build(**fields()))
     assert not client.flush(5)
     assert client.queue_size == 1
-    if key.isascii():
-        assert str(errors[0]).startswith("HTTP 401: Unauthorized")
+    assert str(errors[0]).startswith("HTTP 401: Unauthorized")
     client.stop(1)
 
 

@@ -6,6 +6,7 @@ ids never change, so what is sent twice is counted once; one bad event never kee
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from mosaic_telemetry.client.config import ResolvedConfig
@@ -21,6 +22,7 @@ __all__ = ["Delivery"]
 _TOO_LARGE = 413
 _MALFORMED = frozenset({400, 422})
 _FORBIDDEN = 403
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
 class Delivery:
@@ -140,10 +142,15 @@ class Delivery:
         for data, verdict in zip(payload, response.results, strict=True):
             if verdict.status == ACCEPTED:
                 counts["accepted"] += 1
-            elif "duplicate" in (verdict.error or "").lower():
+            elif _is_duplicate(verdict.error or ""):
                 counts["duplicate"] += 1
             else:
                 counts["rejected"] += 1
                 self._report(EventRejectedError(verdict.event_id or event_id_of(data), verdict.error or "no reason given"))
         for name, count in counts.items():
             self._counters.add(name, count)
+
+
+def _is_duplicate(reason: str) -> bool:
+    """Whether a rejection says that the server has the event already; what stands in quotes is a value, not a reason."""
+    return "duplicate" in _QUOTED.sub("", reason).lower()

@@ -71,7 +71,8 @@ class ServerSink:
     def deliver(self, events: Sequence[TaskCompletionEvent]) -> Delivery:
         """Send the events in batches; waits a minute, and longer for very many."""
         problems: list[Exception] = []
-        config = TelemetryConfig(*self._settings, max_queue_size=max(1, len(events)), on_error=problems.append)
+        # In memory only: what is not delivered is collected again the next time, under the same ids.
+        config = TelemetryConfig(*self._settings, max_queue_size=max(1, len(events)), on_error=problems.append, spool_dir=None)
         client = TelemetryClient(config)
         if not client.config.enabled:
             return Delivery(undelivered=len(events), error="telemetry is switched off by DO_NOT_TRACK, so nothing was sent")

@@ -38,6 +38,7 @@ __all__ = [
     "UuidText",
 ]
 
+_HUGE = float("inf")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 
 
@@ -278,7 +279,7 @@ class NumberMap:
     def convert(self, value: Any) -> dict[str, float]:
         if not isinstance(value, Mapping):
             raise Misfit
-        return {str(key): item for key, item in value.items() if isinstance(item, (int, float)) and not isinstance(item, bool) and math.isfinite(item)}
+        return {str(key): item for key, item in value.items() if isinstance(item, (int, float)) and not isinstance(item, bool) and -_HUGE < item < _HUGE}
 
 
 @dataclass(frozen=True, slots=True)
