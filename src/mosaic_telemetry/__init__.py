@@ -25,33 +25,33 @@ from mosaic_telemetry.client import (
     resolve_config,
 )
 from mosaic_telemetry.schema import (
-    BatchEventRequest,
-    BatchEventResponse,
-    BatchEventResult,
-    BatchPredictionRequest,
-    BatchPredictionResponse,
     Complexity,
-    CorrectionFactors,
     EventBuilderParams,
     FieldError,
     Harness,
     Outcome,
-    PredictionData,
-    PredictionMetadata,
-    PredictionQuery,
-    PredictionResponse,
     Provider,
     QualityGate,
-    QualityPrediction,
     RepoSizeCategory,
     TaskCompletionEvent,
     TaskType,
-    TokenDistribution,
     ValidationError,
 )
 
 if TYPE_CHECKING:
     from mosaic_telemetry.client.submitter import BatchSubmitter, SubmitResult
+    from mosaic_telemetry.schema.batch import BatchEventRequest, BatchEventResponse, BatchEventResult
+    from mosaic_telemetry.schema.prediction import (
+        BatchPredictionRequest,
+        BatchPredictionResponse,
+        CorrectionFactors,
+        PredictionData,
+        PredictionMetadata,
+        PredictionQuery,
+        PredictionResponse,
+        QualityPrediction,
+        TokenDistribution,
+    )
 
 __all__ = [
     "AnswerError",
@@ -100,8 +100,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    from mosaic_telemetry import client
+    # The rest of the names is imported when it is first asked for: who only reports needs neither http.client nor predictions.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from mosaic_telemetry import client, schema
 
-    if name in __all__:
-        return getattr(client, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(client if name in client.__all__ else schema, name)
+    return value

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from mosaic_telemetry.schema import PredictionQuery, PredictionResponse
+if TYPE_CHECKING:
+    from mosaic_telemetry.schema import PredictionQuery, PredictionResponse
 
 __all__ = ["PredictionCache"]
 

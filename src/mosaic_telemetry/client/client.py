@@ -15,17 +15,18 @@ from mosaic_telemetry.client.builder import EventBuilder
 from mosaic_telemetry.client.capture import captured
 from mosaic_telemetry.client.config import ResolvedConfig, TelemetryConfig, resolve_config
 from mosaic_telemetry.client.errors import EventDroppedError
-from mosaic_telemetry.client.predictions import Predictions
 from mosaic_telemetry.client.queue import Buffer, EventQueue
 from mosaic_telemetry.client.reporting import Reporter
 from mosaic_telemetry.client.stats import Counters, Stats
 from mosaic_telemetry.client.tasks import Task
-from mosaic_telemetry.schema import FieldError, PredictionQuery, PredictionResponse, TaskCompletionEvent, ValidationError
+from mosaic_telemetry.schema import FieldError, TaskCompletionEvent, ValidationError
 from mosaic_telemetry.schema.errors import short_repr
 
 if TYPE_CHECKING:
+    from mosaic_telemetry.client.predictions import Predictions
     from mosaic_telemetry.client.submitter import BatchSubmitter
     from mosaic_telemetry.client.worker import FlushRequest, Worker
+    from mosaic_telemetry.schema import PredictionQuery, PredictionResponse
 
 __all__ = ["TelemetryClient"]
 
@@ -54,7 +55,7 @@ class TelemetryClient:
         self._counters = Counters()
         self._report = Reporter(self.config.on_error, self._counters)
         self._queue = _new_queue(self.config, self._report, self._give_up)
-        self._predictions = Predictions(self.config, self._report)
+        self._predictions: Predictions | None = None
         self._worker: Worker | None = None
         self._lock = threading.RLock()
         self._overflowing = False
@@ -159,7 +160,7 @@ class TelemetryClient:
     def get_prediction(self, query: PredictionQuery) -> PredictionResponse | None:
         """The prediction from the cache, or None where it is not there or too old. Never waits for the network."""
         try:
-            return self._predictions.get(query)
+            return self._forecasts.get(query)
         except Exception as error:  # noqa: BLE001 - see track
             self._report(error)
             return None
@@ -171,14 +172,7 @@ class TelemetryClient:
             Whether all were fetched. What went wrong is reported, and the cache keeps what it had.
         """
         try:
-            if not self.config.enabled or self.config.dry_run:
-                return False
-            wanted = list(dict.fromkeys(queries))
-            bad = [query for query in wanted if not isinstance(query, PredictionQuery)]
-            if bad:
-                self._bad_value("query", bad[0], "a PredictionQuery")
-                return False
-            return self._predictions.refresh(wanted)
+            return self.config.enabled and not self.config.dry_run and self._forecasts.refresh(queries)
         except Exception as error:  # noqa: BLE001 - see track
             self._report(error)
             return False
@@ -186,10 +180,7 @@ class TelemetryClient:
     def predict(self, query: PredictionQuery | Any, timeout: float = 1.0) -> PredictionResponse | None:
         """The prediction from the cache, or else from the server within `timeout` seconds, or None. Never raises."""
         try:
-            if not isinstance(query, PredictionQuery):
-                self._bad_value("query", query, "a PredictionQuery")
-                return None
-            return self._predictions.within(query, timeout)
+            return self._forecasts.within(query, timeout)
         except Exception as error:  # noqa: BLE001 - see track
             self._report(error)
             return None
@@ -280,6 +271,15 @@ class TelemetryClient:
             _unfinished.discard(self)
         return delivered
 
+    @property
+    def _forecasts(self) -> Predictions:
+        with self._lock:
+            if self._predictions is None:
+                from mosaic_telemetry.client.predictions import Predictions
+
+                self._predictions = Predictions(self.config, self._report)
+            return self._predictions
+
     def _new_submitter(self) -> BatchSubmitter:
         from mosaic_telemetry.client.submitter import BatchSubmitter
 
@@ -308,7 +308,8 @@ class TelemetryClient:
         self._lock = threading.RLock()
         self._counters.after_fork()
         self._report.after_fork()
-        self._predictions.after_fork()
+        if self._predictions is not None:
+            self._predictions.after_fork()
         self._queue.after_fork()
         self._worker = None
 

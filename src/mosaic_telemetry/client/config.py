@@ -75,7 +75,7 @@ def _url_problem(value: str) -> str | None:
     return "a URL without a query or fragment" if parts.query or parts.fragment else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TelemetryConfig:
     """Settings of a `TelemetryClient`. Durations are seconds; every positive number is one.
 
@@ -208,27 +208,15 @@ def _do_not_track(env: Mapping[str, str]) -> bool:
     return bool(value) and value not in _FALSE
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedConfig:
-    """A configuration with every default applied; the same fields and units as `TelemetryConfig`."""
+class ResolvedConfig(TelemetryConfig):
+    """A configuration with every default applied; the same fields and units as `TelemetryConfig`, paths as absolute text."""
 
-    server_url: str
-    api_key: str = field(repr=False)
-    instance_id: str
-    enabled: bool
-    submit_interval: float
-    max_queue_size: int
-    batch_size: int
-    request_timeout: float
-    prediction_cache_ttl: float
-    dry_run: bool
-    max_retries: int
-    on_error: ErrorHandler | None = field(repr=False)
     spool_dir: str | None
     ca_file: str | None
-    max_retry_after: float
-    prediction_stale_ttl: float
     prediction_cache_file: str | None
+
+    def __post_init__(self) -> None:
+        """What is resolved was valid already."""
 
 
 def _spool_directory(given: str | os.PathLike[str] | _StateDirectory | None, env: Mapping[str, str]) -> str | None:

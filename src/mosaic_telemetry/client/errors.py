@@ -11,8 +11,6 @@ Exception
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 __all__ = ["AnswerError", "EventDroppedError", "EventRejectedError", "HTTPStatusError", "TelemetryError", "TransportError"]
 
 _TRANSIENT = frozenset({408, 429})
@@ -54,6 +52,8 @@ class HTTPStatusError(TelemetryError):
         self.detail = detail
         self.retry_after = retry_after
         self.transient = status in _TRANSIENT or status >= 500
+        from http import HTTPStatus
+
         try:
             phrase = HTTPStatus(status).phrase
         except ValueError:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from mosaic_telemetry.client.cache import PredictionCache
 from mosaic_telemetry.client.cachefile import load, save
 from mosaic_telemetry.client.config import ResolvedConfig
 from mosaic_telemetry.client.errors import TelemetryError
-from mosaic_telemetry.schema import MAX_BATCH_QUERIES, PredictionQuery, PredictionResponse
+from mosaic_telemetry.schema import MAX_BATCH_QUERIES, FieldError, PredictionQuery, PredictionResponse, ValidationError
 
 __all__ = ["Predictions"]
 
@@ -57,9 +57,16 @@ class Predictions:
             self._fetch_in_background([query])
         return answer
 
-    def refresh(self, queries: Sequence[PredictionQuery]) -> bool:
-        """Fetch answers, and wait for them; queries that another thread fetches already are waited for. Whether all came."""
-        mine, others = self._board(queries)
+    def refresh(self, queries: Iterable[PredictionQuery]) -> bool:
+        """Fetch answers, and wait for them; queries that another thread fetches already are waited for. Whether all came.
+
+        Raises:
+            ValidationError: something that is no query is among them; none is fetched.
+        """
+        wanted = list(dict.fromkeys(queries))
+        for query in wanted:
+            _check(query)
+        mine, others = self._board(wanted)
         complete = self._fly(mine)
         deadline = time.monotonic() + self._config.request_timeout
         for flight in others:
@@ -67,7 +74,8 @@ class Predictions:
         return complete
 
     def within(self, query: PredictionQuery, timeout: float) -> PredictionResponse | None:
-        """The cached answer, or the one that comes within `timeout` seconds, or None."""
+        """The cached answer, or the one that comes within `timeout` seconds, or None; raises ValidationError for no query."""
+        _check(query)
         answer = self.get(query)
         if answer is not None or not self._may_fetch:
             return answer
@@ -149,3 +157,8 @@ class Predictions:
             save(path, self._config.server_url, self.cache.entries(), time.time())
         except OSError as error:
             self._report(error)
+
+
+def _check(query: object) -> None:
+    if not isinstance(query, PredictionQuery):
+        raise ValidationError("predictions", [FieldError("query", query, "a PredictionQuery")])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 __all__ = ["Stats"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Stats:
     """A snapshot of a client's counters, in events since it was made.
 

@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 
 from mosaic_telemetry.schema.event import TaskCompletionEvent
 from mosaic_telemetry.schema.fields import Integer, ListOf, Nested, Optional, Text, meta
+from mosaic_telemetry.schema.limits import MAX_BATCH_EVENTS
 
-__all__ = ["ACCEPTED", "MAX_BATCH_EVENTS", "REJECTED", "BatchEventRequest", "BatchEventResponse", "BatchEventResult"]
+__all__ = ["BatchEventRequest", "BatchEventResponse", "BatchEventResult"]
 
-MAX_BATCH_EVENTS = 100
-ACCEPTED = "accepted"
-REJECTED = "rejected"
 _COUNT = Integer(0, 1_000_000_000)
 _LONG = Text(100_000)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import MISSING as NO_DEFAULT
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, TypeVar
 
 from mosaic_telemetry.schema.errors import MISSING, FieldError, ValidationError
@@ -23,6 +23,7 @@ from mosaic_telemetry.schema.kinds import (
     TextMap,
     Timestamp,
     UuidText,
+    Value,
 )
 
 __all__ = [
@@ -57,11 +58,13 @@ def meta(kind: Kind, doc: str = "", *, unit: str = "", auto: bool = False) -> di
     return {"kind": kind, "doc": doc, "unit": unit, "auto": auto}
 
 
-@dataclass(frozen=True, slots=True)
-class Nested:
+class Nested(Value):
     """An object of another wire type; taken as it is, or from a mapping."""
 
-    cls: type
+    __slots__ = __match_args__ = ("cls",)
+
+    def __init__(self, cls: type) -> None:
+        self.cls = cls
 
     @property
     def bound(self) -> str:
@@ -78,13 +81,15 @@ class Nested:
             raise Misfit(error.errors) from error
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf:
+class ListOf(Value):
     """A list of values of one kind, from `shortest` to `longest` of them."""
 
-    kind: Kind
-    shortest: int = 0
-    longest: int | None = None
+    __slots__ = __match_args__ = ("kind", "shortest", "longest")
+
+    def __init__(self, kind: Kind, shortest: int = 0, longest: int | None = None) -> None:
+        self.kind = kind
+        self.shortest = shortest
+        self.longest = longest
 
     @property
     def bound(self) -> str:

@@ -14,7 +14,6 @@ import math
 import operator
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Any, Protocol
@@ -36,6 +35,7 @@ __all__ = [
     "TextMap",
     "Timestamp",
     "UuidText",
+    "Value",
 ]
 
 _HUGE = float("inf")
@@ -61,12 +61,36 @@ class Kind(Protocol):
         """The value in its Python form; raises `Misfit`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Integer:
+class Value:
+    """A kind is what it is made of: two of the same class and parameters are equal.
+
+    Plain classes, since making fifteen dataclasses would take a fifth of the import of the whole SDK.
+    """
+
+    __slots__: tuple[str, ...] = ()
+    __match_args__: tuple[str, ...] = ()
+
+    def _parameters(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in self.__match_args__)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other._parameters() == self._parameters()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._parameters()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self._parameters()))})"
+
+
+class Integer(Value):
     """A whole number from `minimum` to `maximum`, both included."""
 
-    minimum: int
-    maximum: int
+    __slots__ = __match_args__ = ("minimum", "maximum")
+
+    def __init__(self, minimum: int, maximum: int) -> None:
+        self.minimum = minimum
+        self.maximum = maximum
 
     @property
     def bound(self) -> str:
@@ -85,12 +109,14 @@ class Integer:
         raise Misfit
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Value):
     """A finite number from `minimum` to `maximum`, both included."""
 
-    minimum: float
-    maximum: float = math.inf
+    __slots__ = __match_args__ = ("minimum", "maximum")
+
+    def __init__(self, minimum: float, maximum: float = math.inf) -> None:
+        self.minimum = minimum
+        self.maximum = maximum
 
     @property
     def bound(self) -> str:
@@ -111,8 +137,7 @@ class Number:
         raise Misfit
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(Value):
     """True or false."""
 
     @property
@@ -140,12 +165,14 @@ def _plain(value: Any) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Value):
     """Text of `shortest` to `longest` characters (code points)."""
 
-    longest: int
-    shortest: int = 0
+    __slots__ = __match_args__ = ("longest", "shortest")
+
+    def __init__(self, longest: int, shortest: int = 0) -> None:
+        self.longest = longest
+        self.shortest = shortest
 
     @property
     def bound(self) -> str:
@@ -158,8 +185,7 @@ class Text:
         raise Misfit
 
 
-@dataclass(frozen=True, slots=True)
-class UuidText:
+class UuidText(Value):
     """A UUID in its canonical form of 36 characters (RFC 9562), in either case."""
 
     @property
@@ -173,8 +199,7 @@ class UuidText:
         raise Misfit
 
 
-@dataclass(frozen=True, slots=True)
-class Timestamp:
+class Timestamp(Value):
     """A moment as ISO 8601 text with a zone, as `datetime.fromisoformat` reads it."""
 
     @property
@@ -196,11 +221,13 @@ class Timestamp:
         return text
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(Value):
     """One text and no other."""
 
-    value: str
+    __slots__ = __match_args__ = ("value",)
+
+    def __init__(self, value: str) -> None:
+        self.value = value
 
     @property
     def bound(self) -> str:
@@ -212,11 +239,13 @@ class Constant:
         raise Misfit
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Value):
     """A member of an enum, or its text."""
 
-    enum: type[StrEnum]
+    __slots__ = __match_args__ = ("enum",)
+
+    def __init__(self, enum: type[StrEnum]) -> None:
+        self.enum = enum
 
     @property
     def bound(self) -> str:
@@ -236,11 +265,13 @@ def _members(enum: type[StrEnum]) -> dict[str, StrEnum]:
     return {member.value: member for member in enum}
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
+class Choices(Value):
     """A list of members of an enum; kept as a tuple, so that what was reported cannot change afterwards."""
 
-    enum: type[StrEnum]
+    __slots__ = __match_args__ = ("enum",)
+
+    def __init__(self, enum: type[StrEnum]) -> None:
+        self.enum = enum
 
     @property
     def bound(self) -> str:
@@ -254,11 +285,13 @@ class Choices:
         return tuple(members if isinstance(value, (list, tuple)) else sorted(members))
 
 
-@dataclass(frozen=True, slots=True)
-class Optional:
+class Optional(Value):
     """Another kind, or null."""
 
-    kind: Kind
+    __slots__ = __match_args__ = ("kind",)
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
 
     @property
     def bound(self) -> str:
@@ -268,8 +301,7 @@ class Optional:
         return None if value is None else self.kind.convert(value)
 
 
-@dataclass(frozen=True, slots=True)
-class NumberMap:
+class NumberMap(Value):
     """An open map of text to numbers (contract, section 4); entries that are no finite numbers are left out."""
 
     @property
@@ -282,8 +314,7 @@ class NumberMap:
         return {str(key): item for key, item in value.items() if isinstance(item, (int, float)) and not isinstance(item, bool) and -_HUGE < item < _HUGE}
 
 
-@dataclass(frozen=True, slots=True)
-class TextMap:
+class TextMap(Value):
     """A map of text to text or null."""
 
     @property

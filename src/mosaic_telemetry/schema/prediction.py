@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from mosaic_telemetry.schema.enums import Complexity, Provider, TaskType
 from mosaic_telemetry.schema.fields import Choice, Flag, Integer, ListOf, Nested, Number, NumberMap, Optional, Text, TextMap, meta
+from mosaic_telemetry.schema.limits import MAX_BATCH_QUERIES
 
 __all__ = [
-    "MAX_BATCH_QUERIES",
     "BatchPredictionRequest",
     "BatchPredictionResponse",
     "CorrectionFactors",
@@ -21,7 +21,6 @@ __all__ = [
     "TokenDistribution",
 ]
 
-MAX_BATCH_QUERIES = 50
 _AMOUNT = Number(0.0)
 _SHARE = Number(0.0, 1.0)
 _SENTENCE = Optional(Text(100_000))
