@@ -13,6 +13,7 @@ from support.server import COMMAND, ServerProcess, create_instance
 from support.transcripts import INSTANCE, RECORDINGS, Transcript
 
 from mosaic_telemetry.cli.progress import ProgressWatcher
+from mosaic_telemetry.collectors.events import public_model
 
 NIL = "00000000-0000-0000-0000-000000000000"
 
@@ -99,16 +100,17 @@ def test_another_installations_id_is_refused_with_the_reason(server, tmp_path):
     session().write(tmp_path / "a.jsonl")
     status, out, err = run(tmp_path, *other)
     assert status == 1
-    assert "0 accepted" in out
+    assert "accepted" not in out
     assert "Not delivered: 1 task" in err
     assert "403" in err
+    assert "--instance-id" in err
 
 
 def test_a_dead_server_is_named(tmp_path):
     session().write(tmp_path / "a.jsonl")
     status, out, err = run(tmp_path, "--server", "http://127.0.0.1:9", "--api-key", "k", "--instance-id", INSTANCE)
     assert status == 1
-    assert "0 accepted" in out
+    assert "accepted" not in out
     assert len(err.splitlines()) == 1
     assert "Not delivered: 1 task" in err
 
@@ -117,16 +119,43 @@ def test_do_not_track_is_obeyed_and_said(server, tmp_path):
     session().write(tmp_path / "a.jsonl")
     status, out, err = run(tmp_path, *server, env={"DO_NOT_TRACK": "1"})
     assert status == 1
-    assert "0 accepted" in out
+    assert "accepted" not in out
     assert "DO_NOT_TRACK" in err
+
+
+def test_switched_off_in_the_environment_sends_nothing(server, tmp_path):
+    session().write(tmp_path / "a.jsonl")
+    status, _, err = run(tmp_path, *server, env={"MOSAIC_TELEMETRY_ENABLED": "false"})
+    assert status == 1
+    assert "MOSAIC_TELEMETRY_ENABLED" in err
+
+
+def test_without_a_server_tasks_go_into_the_database_on_this_machine_once(tmp_path):
+    database = tmp_path / "own.db"
+    for expected in ("3 accepted, 0 already known", "0 accepted, 3 already known"):
+        status, out, err = run(RECORDINGS, "--database", database)
+        assert (status, err) == (0, "")
+        assert f"Reported to {database}: {expected}, 0 rejected." in out
+
+
+def test_a_name_of_a_model_tells_nothing_of_this_machine():
+    names = {
+        "/home/alice/Secret Client/model.gguf": "model.gguf",
+        "C:\\Users\\alice\\m.gguf": "m.gguf",
+        "~/m.gguf": "m.gguf",
+        "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc": "abc",
+        "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-v2": "anthropic.claude-v2",
+        "openrouter/anthropic/claude-sonnet-4.5": "openrouter/anthropic/claude-sonnet-4.5",
+        "us.anthropic.claude-sonnet-4-5-20250929-v1:0": "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    }
+    assert {name: public_model(name) for name in names} == names
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("/nowhere", "--dry-run"), "no Claude Code sessions found; looked in /nowhere (does not exist)"),
-        ((), "give --server and --api-key and --instance-id to report to a server, or --dry-run"),
-        (("--server", "http://localhost:1", "--instance-id", INSTANCE), "give --api-key to report"),
+        (("--server", "http://localhost:1", "--instance-id", INSTANCE), "give --api-key too to report"),
         (("--server", "localhost", "--api-key", "k", "--instance-id", INSTANCE), "server_url: 'localhost' is not a URL"),
         ((RECORDINGS, "--dry-run", "--instance-id", "me"), "instance_id: 'me' is not a UUID"),
     ],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
-from types import ModuleType
+from typing import Any
 
 import click
 
@@ -14,6 +16,7 @@ __all__ = ["COMMANDS", "app"]
 # Command to (module, one line of help). The line stands here so that `--help` of the whole need not import them all.
 COMMANDS = {
     "admin": ("mosaic_telemetry.cli.admin", "Issue instances and API keys."),
+    "backtest": ("mosaic_telemetry.cli.backtest", "Judge forecasts by tables of finished tasks."),
     "collect": ("mosaic_telemetry.cli.collect", "Turn a harness's own logs into events and report them."),
     "demo": ("mosaic_telemetry.cli.demo", "See the whole loop on recorded sessions: report, collect, predict."),
     "doctor": ("mosaic_telemetry.cli.doctor", "Show what waits in the spool."),
@@ -21,6 +24,9 @@ COMMANDS = {
     "predict": ("mosaic_telemetry.cli.predict", "What will a task cost, how long will it take, will it succeed?"),
     "serve": ("mosaic_telemetry.cli.serve", "Run the server."),
 }
+
+
+_EXTRAS = {"genai_prices": "cli", "rich": "cli"} | dict.fromkeys(("apsw", "msgspec", "numpy", "starlette", "uvicorn"), "server")
 
 
 class _LazyGroup(click.Group):
@@ -32,24 +38,29 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in COMMANDS:
             return None
-        module = _import(COMMANDS[cmd_name][0])
-        command: click.Command = module.command
+        with _naming_the_extra():
+            command: click.Command = import_module(COMMANDS[cmd_name][0]).command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _naming_the_extra():  # a command imports what is heavy when it runs
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):
             formatter.write_dl([(name, help_line) for name, (_, help_line) in sorted(COMMANDS.items())])
 
 
-def _import(name: str) -> ModuleType:
-    """The command's module, or one line that says which extra is missing."""
+@contextmanager
+def _naming_the_extra() -> Iterator[None]:
+    """One line that says what to install, where a command needs a package that is not there."""
     try:
-        return import_module(name)
+        yield
     except ModuleNotFoundError as error:
-        missing = error.name or ""
-        if missing.startswith("mosaic_telemetry"):
+        missing = (error.name or "").partition(".")[0]
+        if missing == "mosaic_telemetry":
             raise
-        extra = "cli" if missing in {"genai_prices", "rich"} else "server"
+        extra = _EXTRAS.get(missing, "all")
         raise click.ClickException(f"this command needs the package {missing}: pip install 'mosaic-telemetry[{extra}]'") from error
 
 

@@ -15,8 +15,9 @@ from typing import Any
 import click
 
 from mosaic_telemetry.cli import numbers
-from mosaic_telemetry.cli.common import json_option, print_json, server_options
+from mosaic_telemetry.cli.common import database_option, json_option, print_json, server_options
 from mosaic_telemetry.cli.progress import ProgressWatcher
+from mosaic_telemetry.client import TelemetryConfig
 from mosaic_telemetry.collectors import COLLECTORS, Collection, Collector, Converted, Delivery, ServerSink, Sink, Task, to_event
 from mosaic_telemetry.schema import ValidationError, encode_event
 
@@ -38,21 +39,28 @@ def _command_for(collector: Collector) -> click.Command:
     @click.command(collector.name, short_help=f"Sessions of {collector.title}.")
     @click.argument("path", required=False, type=click.Path(path_type=Path))
     @server_options
+    @database_option
     @click.option("--dry-run", is_flag=True, help="Send nothing: show what would be sent.")
     @click.option("--include-unreliable", is_flag=True, help="Report also tasks whose token counts are known to be wrong in the log.")
     @click.option("--verbose", "-v", is_flag=True, help="Name each line that was skipped, and why.")
     @json_option
-    def collect(path: Path | None, server: str | None, api_key: str | None, instance_id: str | None, **switches: bool) -> None:
-        sink = None if switches["dry_run"] else _sink(server, api_key, instance_id)
+    def collect(path: Path | None, server: str | None, api_key: str | None, instance_id: str | None, database: Path, **switches: bool) -> None:
+        sink: Sink | None = None
+        if not switches["dry_run"] and (server or api_key or instance_id):
+            sink = _server(server, api_key, instance_id)
+        elif not switches["dry_run"]:
+            sink, instance_id = _local(database)
         _run(collector, path, sink, instance_id or _NOBODY, _Switches(**switches))
 
     collect.help = f"""Report the finished tasks in sessions of {collector.title}, each only once.
 
-    PATH is the harness's folder, one of its folders of sessions, or one session file; without it, the usual places are searched.
+    With --server they go there, without one into the database on this machine. PATH is the harness's folder, one of its folders
+    of sessions, or one session file; without it, the usual places are searched.
 
     \b
     Examples:
       mosaic-telemetry collect {collector.name} --dry-run
+      mosaic-telemetry collect {collector.name}
       mosaic-telemetry collect {collector.name} --server http://localhost:8000 --api-key KEY --instance-id UUID
     """
     return collect
@@ -127,10 +135,22 @@ class _Report:
         return found
 
 
-def _sink(server: str | None, api_key: str | None, instance_id: str | None) -> Sink:
+def _local(database: Path) -> tuple[Sink, str]:
+    """The database on this machine, and the id of the instance that it keeps for it."""
+    from mosaic_telemetry.cli.local import LocalSink
+
+    if not TelemetryConfig.from_env(server_url="http://localhost", api_key="-", instance_id="-").enabled:
+        raise click.ClickException("telemetry is switched off by DO_NOT_TRACK or MOSAIC_TELEMETRY_ENABLED; --dry-run shows what would be reported")
+    sink = LocalSink(database)
+    return sink, sink.instance_id
+
+
+def _server(server: str | None, api_key: str | None, instance_id: str | None) -> Sink:
     missing = [name for name, value in (("--server", server), ("--api-key", api_key), ("--instance-id", instance_id)) if not value]
     if not server or not api_key or not instance_id:
-        raise click.ClickException(f"give {' and '.join(missing)} to report to a server, or --dry-run to see what would be reported")
+        raise click.ClickException(
+            f"give {' and '.join(missing)} too to report to a server; without any of the three, events go into the database on this machine"
+        )
     # Problems come back with the delivery; the SDK's own log lines would say them a second time.
     logging.getLogger("mosaic_telemetry").addHandler(logging.NullHandler())
     try:
@@ -160,7 +180,12 @@ def _run(collector: Collector, path: Path | None, sink: Sink | None, instance_id
 
 def _find(collector: Collector, path: Path | None) -> Sequence[Path]:
     places = [path] if path is not None else collector.places(os.environ, Path.home())
-    files = [file for place in places for file in collector.find(place)]
+    try:
+        files = [file for place in places for file in collector.find(place)]
+    except OSError as error:
+        raise click.ClickException(f"cannot read {error.filename}: {error.strerror}") from error
+    if not files and not places:
+        raise click.ClickException(f"{collector.title} has no usual place: give the folder or the file as PATH")
     if not files:
         looked = " and ".join(f"{place}{'' if place.exists() else ' (does not exist)'}" for place in places)
         raise click.ClickException(f"no {collector.title} sessions found; looked in {looked}. Give the folder or the file as PATH")
@@ -184,13 +209,23 @@ def _show(report: _Report, sink: Sink | None) -> None:
         _table(report)
     elif report.delivery is not None:
         delivery = report.delivery
-        click.echo(f"Reported to {sink.name}: {delivery.accepted} accepted, {delivery.known} already known, {sum(delivery.rejected.values())} rejected.")
+        if delivery.accepted or delivery.known or delivery.rejected or not delivery.undelivered:
+            click.echo(f"Reported to {sink.name}: {delivery.accepted} accepted, {delivery.known} already known, {sum(delivery.rejected.values())} rejected.")
         for reason, count in delivery.rejected.items():
             click.echo(f"Rejected: {_several(count, 'task')}: {reason}")
         if delivery.undelivered:
-            click.echo(f"Not delivered: {_several(delivery.undelivered, 'task')}: {delivery.error}. Collect again later: nothing is reported twice.", err=True)
+            click.echo(f"Not delivered: {_several(delivery.undelivered, 'task')}: {delivery.error}. {_advice(delivery.error)}", err=True)
     for line in _remarks(report):
         click.echo(line)
+
+
+def _advice(error: str) -> str:
+    """What to do about a delivery that failed."""
+    if error.startswith("HTTP 401"):
+        return "Check --api-key."
+    if error.startswith("HTTP 403"):
+        return "Check that --instance-id is the one that the key belongs to."
+    return "Collect again later: nothing is reported twice."
 
 
 def _cost(report: _Report) -> str:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["default_database", "json_option", "print_json", "server_option", "server_options", "spool_option"]
+__all__ = ["database_option", "default_database", "json_option", "print_json", "server_option", "server_options", "spool_option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -72,3 +72,14 @@ def default_database() -> Path:
     else:
         base = Path.home() / ".local" / "share"
     return base / "mosaic-telemetry" / "telemetry.db"
+
+
+database_option = click.option(
+    "--database",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    envvar="MOSAIC_TELEMETRY_DATABASE",
+    default=default_database,
+    show_default="telemetry.db in the user's data directory",
+    help="SQLite file, made where there is none. [env: MOSAIC_TELEMETRY_DATABASE]",
+)

@@ -8,20 +8,10 @@ from pathlib import Path
 
 import click
 
-from mosaic_telemetry.cli.common import default_database
+from mosaic_telemetry.cli.common import database_option, default_database
 from mosaic_telemetry.engine import DatabaseError, Engine, open_engine
 
 __all__ = ["database_option", "open_database"]
-
-database_option = click.option(
-    "--database",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    envvar="MOSAIC_TELEMETRY_DATABASE",
-    default=default_database,
-    show_default="telemetry.db in the user's data directory",
-    help="SQLite file, made where there is none. [env: MOSAIC_TELEMETRY_DATABASE]",
-)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -48,7 +49,18 @@ def command(*, as_json: bool) -> None:
         print_json(answers)
         return
     click.echo("Next, on your own sessions (nothing leaves this machine):")
-    click.echo("  mosaic-telemetry collect claude-code --dry-run")
+    click.echo(f"  {_program()} collect claude-code --dry-run")
+
+
+def _program() -> str:
+    """How the person can call the command: by its name where it is on the PATH, else by where it lies."""
+    beside = Path(sys.executable).parent / "mosaic-telemetry"
+    if shutil.which("mosaic-telemetry") or not beside.exists():
+        return "mosaic-telemetry"
+    try:
+        return str(beside.relative_to(Path.cwd()))
+    except ValueError:
+        return str(beside)
 
 
 def _run(folder: Path, *, quiet: bool) -> dict[str, Any]:
@@ -65,6 +77,7 @@ def _run(folder: Path, *, quiet: bool) -> dict[str, Any]:
             "MOSAIC_TELEMETRY_SERVER_URL": url,
             "MOSAIC_TELEMETRY_API_KEY": instance["api_key"],
             "MOSAIC_TELEMETRY_INSTANCE_ID": instance["instance_id"],
+            "MOSAIC_TELEMETRY_SPOOL_DIR": str(folder / "spool"),
         }
         as_json = ("--json",) if quiet else ()
         say("1. Collect three recorded Claude Code sessions:\n   $ mosaic-telemetry collect claude-code PATH\n")
@@ -104,12 +117,13 @@ def _format(moment: datetime) -> str:
 def _server(database: Path) -> Iterator[str]:
     """A server process on a free port; its URL."""
     words = [*_command("serve"), "--port", "0", "--database", str(database)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=_environment({})) as process:  # noqa: S603 - our own command
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment({})) as process:  # noqa: S603 - our own command
         try:
             line = process.stdout.readline() if process.stdout else ""
             url = next((word for word in line.split() if word.startswith("http")), None)
             if url is None:
-                raise click.ClickException("the server did not start")
+                why = process.stderr.read().strip() if process.stderr else ""
+                raise click.ClickException(f"the server did not start: {why.removeprefix('Error: ')}")
             yield url
         finally:
             process.terminate()

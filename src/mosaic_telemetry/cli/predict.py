@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from mosaic_telemetry.cli import numbers
 from mosaic_telemetry.cli.common import json_option, print_json, server_option
@@ -69,7 +70,12 @@ def command(task_type: str, model: str, provider: str | None, complexity: str, s
         query = from_dict(PredictionQuery, {"task_type": task_type, "model": model, "provider": provider or _vendor(model), "complexity": complexity})
     except ValidationError as error:
         raise click.UsageError("; ".join(map(str, error.errors))) from error
-    answer = _ask_server(server, query) if server and database is None else _ask_database(database, query)
+    context = click.get_current_context()
+    by_hand = {name for name in ("server", "database") if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    if len(by_hand) == 2:
+        raise click.UsageError("give --server or --database, not both")
+    from_server = server is not None and (database is None or "server" in by_hand) and "database" not in by_hand
+    answer = _ask_server(server, query) if from_server and server else _ask_database(database, query)
     if as_json:
         print_json(to_dict(answer))
     else:
@@ -100,7 +106,7 @@ def _ask_database(database: Path | None, query: PredictionQuery) -> PredictionRe
 
     path = database or default_database()
     if not path.exists():
-        raise click.ClickException(f"no database at {path}: name a server with --server, or fill a database with `mosaic-telemetry collect claude-code`")
+        raise click.ClickException(f"no database at {path}: name a server with --server, or fill the database with `mosaic-telemetry collect claude-code`")
     with open_database(path) as engine:
         engine.roll_up()
         return engine.predict([query])[0]
@@ -114,7 +120,7 @@ def show(query: PredictionQuery, answer: PredictionResponse) -> None:
     what = f"{query.task_type.replace('_', ' ')}, {query.complexity} complexity, with {query.model} ({query.provider})"
     console.print(f"[bold]{what}[/bold]", soft_wrap=True)
     if answer.prediction is None:
-        console.print("Nothing is known yet about any task: report or collect some first.")
+        console.print("Not enough is known yet: a prediction takes at least five tasks. Report or collect some more.")
         return
     console.print(_table(answer.prediction))
     console.print(_basis(answer), soft_wrap=True)

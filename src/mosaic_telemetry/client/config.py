@@ -103,7 +103,7 @@ class TelemetryConfig:
         ValidationError: naming every setting that does not fit. While disabled, the first three may be empty.
     """
 
-    server_url: str
+    server_url: str = field(repr=False)  # it may hold a password for a proxy in front of the server
     api_key: str = field(repr=False)
     instance_id: str
     enabled: bool = field(default=True, kw_only=True)

@@ -22,6 +22,8 @@ __all__ = ["Delivery"]
 _TOO_LARGE = 413
 _MALFORMED = frozenset({400, 422})
 _FORBIDDEN = 403
+_Item = tuple[QueuedEvent, bytes]
+"""An event that waits, and its JSON form."""
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
@@ -69,7 +71,7 @@ class Delivery:
                 continue
             error = result.error
             assert error is not None  # noqa: S101 - without a response there is a reason
-            smaller = self._smaller(part, error)
+            smaller = self._smaller(part, error, proven=bool(largest))
             if smaller is None:
                 self._report(error)
                 left = [event for piece in (part, *pending) for event, _ in piece]
@@ -99,7 +101,7 @@ class Delivery:
             self._counters.add("dropped", count)
             self._report(EventDroppedError(count, reason))
 
-    def _encoded(self, events: Sequence[QueuedEvent]) -> list[list[tuple[QueuedEvent, bytes]]]:
+    def _encoded(self, events: Sequence[QueuedEvent]) -> list[list[_Item]]:
         """The events with their JSON form, as one part; an event that has none is given up alone."""
         part = []
         for event in events:
@@ -110,12 +112,12 @@ class Delivery:
                 self.give_up(1, f"it has no JSON form: {short_repr(error)}")
         return [part] if part else []
 
-    def _smaller(self, part: list[tuple[QueuedEvent, bytes]], error: TelemetryError) -> list[list[tuple[QueuedEvent, bytes]]] | None:
+    def _smaller(self, part: list[_Item], error: TelemetryError, *, proven: bool) -> list[list[_Item]] | None:
         """Smaller parts to try instead of one that was refused as a whole; None where that would not help."""
         if not isinstance(error, HTTPStatusError):
             return None
         if error.status == _FORBIDDEN:
-            return self._own(part)
+            return self._apart(part, proven=proven)
         if error.status != _TOO_LARGE and error.status not in _MALFORMED:
             return None
         if len(part) == 1:
@@ -125,16 +127,21 @@ class Delivery:
         half = len(part) // 2
         return [part[:half], part[half:]]
 
-    def _own(self, part: list[tuple[QueuedEvent, bytes]]) -> list[list[tuple[QueuedEvent, bytes]]] | None:
-        """The events of this installation, where others stand among them: one foreign event has the whole batch refused."""
+    def _apart(self, part: list[_Item], *, proven: bool) -> list[list[_Item]] | None:
+        """Own events apart from those that name another instance: one of these has the whole batch refused.
+
+        They are given up only once it is proven, by own events that were accepted after them, that they are to blame.
+        """
         mark = f'"instance_id":"{self._config.instance_id}"'.encode("ascii", "backslashreplace")
         own = [item for item in part if mark in item[1]]
-        if len(own) == len(part) or not own:
+        foreign = [item for item in part if mark not in item[1]]
+        if own and foreign:
+            return [own, foreign]
+        if own or not proven:
             return None
-        foreign = [event for event, data in part if mark not in data]
-        self._buffer.settle(foreign)
+        self._buffer.settle([event for event, _ in foreign])
         self.give_up(len(foreign), "the server refuses them: they name another instance_id than the configuration")
-        return [own]
+        return []
 
     def _settle(self, events: Sequence[QueuedEvent], payload: Sequence[bytes], response: BatchEventResponse) -> None:
         self._buffer.settle(events)

@@ -33,6 +33,18 @@ class SpoolError(TelemetryError):
     """Events cannot be kept on disk, and are kept in memory meanwhile."""
 
 
+class _Descriptor:
+    """A file descriptor that is closed when nobody uses it any more, so that its number is never used for another file before."""
+
+    __slots__ = ("fd",)
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def __del__(self) -> None:
+        os.close(self.fd)
+
+
 class Segment:
     """One file of events, held by this process.
 
@@ -45,7 +57,7 @@ class Segment:
 
     __slots__ = ("_checkpoint", "_directory", "_fd", "created", "name", "pending", "size")
 
-    def __init__(self, directory: int, name: str, fd: int, size: int) -> None:
+    def __init__(self, directory: _Descriptor, name: str, fd: int, size: int) -> None:
         self._directory = directory
         self._fd = fd
         self._checkpoint = -1
@@ -88,22 +100,14 @@ class Segment:
         """Remember that all before `offset` is settled; raises OSError."""
         if self._checkpoint < 0:
             flags = _FLAGS & ~os.O_APPEND | os.O_CREAT
-            self._checkpoint = os.open(self.name + CHECKPOINT_SUFFIX, flags, 0o600, dir_fd=self._directory)
+            self._checkpoint = os.open(self.name + CHECKPOINT_SUFFIX, flags, 0o600, dir_fd=self._directory.fd)
         os.pwrite(self._checkpoint, b"%020d\n" % offset, 0)
-
-    def empty(self) -> None:
-        """All is settled: begin anew at the start of the file; raises OSError."""
-        # In this order a crash between the two has settled events sent again, never new ones skipped.
-        if self._checkpoint >= 0:
-            self.settle_to(0)
-        os.ftruncate(self._fd, 0)
-        self.size = 0
 
     def remove(self) -> None:
         """Delete the file and let go of it; does not raise."""
         for name in (self.name, self.name + CHECKPOINT_SUFFIX):
             try:
-                os.unlink(name, dir_fd=self._directory)
+                os.unlink(name, dir_fd=self._directory.fd)
             except OSError:
                 continue
         self.close()
@@ -121,7 +125,7 @@ class Segment:
     def _sent(self) -> int:
         """The offset before which all is settled."""
         try:
-            fd = os.open(self.name + CHECKPOINT_SUFFIX, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0), dir_fd=self._directory)
+            fd = os.open(self.name + CHECKPOINT_SUFFIX, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0), dir_fd=self._directory.fd)
         except OSError:
             return 0
         try:
@@ -157,7 +161,7 @@ class SpoolDirectory:
             with suppress(FileExistsError):
                 os.mkdir(self.path, 0o700)
             _own(self.path)
-            self._fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            self._descriptor = _Descriptor(os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
             if stat.S_IMODE(os.fstat(self._fd).st_mode) & 0o077:
                 os.fchmod(self._fd, 0o700)
             self._note(server_url, instance_id)
@@ -171,7 +175,7 @@ class SpoolDirectory:
             fd = os.open(name, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self._fd)
             # Between the two calls another process may have taken the file for an abandoned one, and removed it.
             if _lock(fd) and os.fstat(fd).st_nlink:
-                return Segment(self._fd, name, fd, 0)
+                return Segment(self._descriptor, name, fd, 0)
             os.close(fd)
 
     def abandoned(self) -> Iterator[tuple[Segment, float]]:
@@ -183,7 +187,7 @@ class SpoolDirectory:
                 continue  # taken away meanwhile, or a link, which is not ours
             found = os.fstat(fd)
             if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and found.st_nlink == 1 and _lock(fd) and os.fstat(fd).st_nlink:
-                yield Segment(self._fd, name, fd, os.fstat(fd).st_size), found.st_mtime
+                yield Segment(self._descriptor, name, fd, os.fstat(fd).st_size), found.st_mtime
             else:
                 os.close(fd)
 
@@ -201,9 +205,9 @@ class SpoolDirectory:
         except OSError:
             return False
 
-    def close(self) -> None:
-        """Let go of the directory."""
-        os.close(self._fd)
+    @property
+    def _fd(self) -> int:
+        return self._descriptor.fd
 
     def _note(self, server_url: str, instance_id: str) -> None:
         """Leave a note of whose spool this is, for people and for `doctor`; the name is a digest."""

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from mosaic_telemetry.client.queue import QueuedEvent, encode_queued
 from mosaic_telemetry.client.segment import Segment, SpoolDirectory, SpoolError, spool_name
@@ -28,6 +29,9 @@ _SEGMENT_BYTES = 256 * 1024
 _SEGMENT_AGE = 3600.0
 _RECHECK = 1.0
 _RETRY = 30.0
+_MOST_FILES = 32
+"""Files of processes that are gone that are taken up at once: each takes one of the host's descriptors."""
+_TOO_OLD = f"they waited longer than {MAX_AGE / 86_400:g} days"
 
 _Entry = tuple[bytes, Segment | None, int]
 """An event that waits: its JSON form, and where its line begins in which file (None: in none)."""
@@ -68,6 +72,7 @@ class SpoolQueue:
         self._directory: SpoolDirectory | None = None
         self._segment: Segment | None = None
         self._held: set[Segment] = set()
+        self._done: deque[tuple[Segment, int | None]] = deque()  # settled up to an offset, or (None) as a whole
         self._check_at = 0.0
         self._failing = False
         self._problem: SpoolError | None = None
@@ -78,8 +83,7 @@ class SpoolQueue:
         self._forget()
         for segment in held:
             segment.close()
-        if directory is not None:
-            directory.close()
+        del directory  # closed with the last segment that names it
 
     # --- in ----------------------------------------------------------------------------------------------------------
 
@@ -97,6 +101,8 @@ class SpoolQueue:
             lost = 0 if len(self._entries) <= self._max_size and self._bytes <= MAX_BYTES else self._shed()
         if self._problem is not None:
             self._tell()
+        if self._done:
+            self._tidy()
         return lost
 
     def _append(self, data: bytes) -> None:
@@ -109,6 +115,7 @@ class SpoolQueue:
             try:
                 segment.append(data + b"\n")
                 segment.pending += 1
+                self._failing = False
             except OSError as error:
                 self._fail(error)
                 segment = None
@@ -125,7 +132,7 @@ class SpoolQueue:
                 segment = None
             if segment is not None and (segment.size >= _SEGMENT_BYTES or time.time() - segment.created > _SEGMENT_AGE):
                 self._segment = None
-                self._tidy(segment)
+                self._note(segment)
                 segment = None
             if segment is None:
                 segment = self._open()
@@ -143,7 +150,6 @@ class SpoolQueue:
         segment = self._directory.create()
         self._held.add(segment)
         self._segment = segment
-        self._failing = False
         for index, (data, where, _) in enumerate(self._entries):
             if where is None:
                 self._entries[index] = (data, segment, segment.size)
@@ -154,7 +160,9 @@ class SpoolQueue:
     def _fail(self, error: Exception) -> None:
         """No file to be had: keep events in memory, say so once, and try again later."""
         self._check_at = time.monotonic() + _RETRY
-        self._segment = None
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            self._note(segment)
         if not self._failing:
             self._failing = True
             why = error if isinstance(error, SpoolError) else f"cannot spool to {self._where[0]}: {getattr(error, 'strerror', None) or error}"
@@ -170,13 +178,10 @@ class SpoolQueue:
         """The files were deleted under us: what waits is in memory alone now."""
         self._entries = deque((data, None, 0) for data, _, _ in self._entries)
         self._taken = {key: (data, None, 0) for key, (data, _, _) in self._taken.items()}
-        for segment in self._held:
-            segment.close()
+        # Not closed by hand: the sender may be writing a checkpoint to one of them. They close when nobody names them.
         self._held.clear()
         self._segment = None
-        if self._directory is not None:
-            self._directory.close()
-            self._directory = None
+        self._directory = None
 
     def _shed(self) -> int:
         """Give up the oldest until the bounds hold; returns how many."""
@@ -191,7 +196,7 @@ class SpoolQueue:
                 if not segment.pending:  # only then: a full queue sheds with every event, and must stay cheap
                     touched.add(segment)
         for segment in touched:
-            self._tidy(segment)
+            self._note(segment)
         return count
 
     # --- out ---------------------------------------------------------------------------------------------------------
@@ -199,6 +204,7 @@ class SpoolQueue:
     def drain(self, count: int) -> list[QueuedEvent]:
         """Take up to `count` events from the front."""
         with self._lock:
+            aged = self._drop_aged()
             taken: list[QueuedEvent] = []
             for _ in range(min(count, len(self._entries))):
                 entry = self._entries.popleft()
@@ -206,22 +212,62 @@ class SpoolQueue:
                 self._bytes -= len(data)
                 self._taken[id(data)] = entry
                 taken.append(data)
-            return taken
+        if aged:
+            self._tidy()
+            self._give_up(aged, _TOO_OLD)
+        return taken
+
+    def _drop_aged(self) -> int:
+        """Give up what has waited too long, by the time when its file was begun; returns how many."""
+        count = 0
+        limit = time.time() - MAX_AGE
+        while self._entries and (segment := self._entries[0][1]) is not None and segment.created < limit:
+            data, _, _ = self._entries.popleft()
+            self._bytes -= len(data)
+            count += 1
+            self._release([(data, segment, 0)])
+        return count
 
     def prepend(self, events: Sequence[QueuedEvent]) -> int:
         """Put drained events back to the front; returns how many of the last had no room."""
         with self._lock:
             entries = [entry for event in events if (entry := self._taken.pop(id(event), None)) is not None]
             room = max(self._max_size - len(self._entries), 0)
-            self._entries.extendleft(reversed(entries[:room]))
+            self._entries.extendleft(reversed(self._written_down(entries[:room])))
             self._bytes += sum(len(entry[0]) for entry in entries[:room])
             self._release(entries[room:])
-            return max(len(entries) - room, 0)
+        self._tidy()
+        return max(len(entries) - room, 0)
+
+    def _written_down(self, entries: list[_Entry]) -> list[_Entry]:
+        """The entries, with those that are in no file written to one of their own, where there is one to be had."""
+        if self._failing or self._directory is None or all(entry[1] is not None for entry in entries):
+            return entries
+        try:
+            segment = self._directory.create()
+        except OSError as error:
+            self._fail(error)
+            return entries
+        self._held.add(segment)
+        written = []
+        for data, where, start in entries:
+            entry: _Entry = (data, where, start)
+            if where is None:
+                try:
+                    entry = (data, segment, segment.size)
+                    segment.append(data + b"\n")
+                    segment.pending += 1
+                except OSError:
+                    entry = (data, None, 0)
+            written.append(entry)
+        self._note(segment)
+        return written
 
     def settle(self, events: Sequence[QueuedEvent]) -> None:
         """Forget drained events, on disk as well."""
         with self._lock:
             self._release([entry for event in events if (entry := self._taken.pop(id(event), None)) is not None])
+        self._tidy()
 
     def _release(self, entries: Sequence[_Entry]) -> None:
         touched = set()
@@ -230,22 +276,33 @@ class SpoolQueue:
                 segment.pending -= 1
                 touched.add(segment)
         for segment in touched:
-            self._tidy(segment)
+            self._note(segment)
 
-    def _tidy(self, segment: Segment) -> None:
+    def _note(self, segment: Segment) -> None:
+        """Note, under the lock, what of a file is settled; `_tidy` does the work on disk without it."""
+        if segment not in self._held:
+            return  # deleted under us
+        if not segment.pending and segment is not self._segment:
+            self._held.discard(segment)
+            self._done.append((segment, None))
+        elif not segment.pending:
+            self._done.append((segment, segment.size))
+        else:
+            oldest = next(iter(self._taken.values()), None) or (self._entries[0] if self._entries else None)
+            if oldest is not None and oldest[1] is segment and oldest[2]:
+                self._done.append((segment, oldest[2]))
+
+    def _tidy(self) -> None:
         """Remember on disk what is settled; an error costs no more than sending some events twice after a crash."""
-        try:
-            if segment.pending:
-                oldest = next(iter(self._taken.values()), None) or (self._entries[0] if self._entries else None)
-                if oldest is not None and oldest[1] is segment and oldest[2]:
-                    segment.settle_to(oldest[2])
-            elif segment is self._segment:
-                segment.empty()
-            else:
-                self._held.discard(segment)
-                segment.remove()
-        except OSError:
-            return
+        while self._done:
+            try:
+                segment, offset = self._done.popleft()
+                if offset is None:
+                    segment.remove()
+                else:
+                    segment.settle_to(offset)
+            except (OSError, IndexError):  # IndexError: another thread was faster
+                continue
 
     @property
     def size(self) -> int:
@@ -269,10 +326,10 @@ class SpoolQueue:
         if directory is None:
             return 0
         found: list[_Entry] = []
-        for segment, written in directory.abandoned():
+        for segment, written in islice(directory.abandoned(), max(_MOST_FILES - len(self._held), 0)):
             entries, unreadable = _read(segment)
             if time.time() - written > MAX_AGE:
-                self._give_up(len(entries), f"they waited longer than {MAX_AGE / 86_400:g} days")
+                self._give_up(len(entries), _TOO_OLD)
                 entries = []
             if unreadable:
                 self._give_up(unreadable, "the lines in the spool are torn")
@@ -280,6 +337,7 @@ class SpoolQueue:
                 segment.remove()
                 continue
             segment.pending = len(entries)
+            segment.created = written
             with self._lock:
                 self._held.add(segment)
             found += entries
@@ -287,6 +345,7 @@ class SpoolQueue:
             self._entries.extendleft(reversed(found))
             self._bytes += sum(len(entry[0]) for entry in found)
             lost = self._shed()
+        self._tidy()
         if lost:
             self._give_up(lost, f"more than {self._max_size} events waited")
         return len(found)
@@ -294,9 +353,11 @@ class SpoolQueue:
     def close(self) -> None:
         """Leave no empty file behind; what waits stays, in memory and on disk."""
         with self._lock:
-            segment, self._segment = self._segment, None
+            segment = self._segment
             if segment is not None and not segment.pending:
-                self._tidy(segment)
+                self._segment = None
+                self._note(segment)
+        self._tidy()
 
 
 def _read(segment: Segment) -> tuple[list[_Entry], int]:

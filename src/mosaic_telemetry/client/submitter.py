@@ -82,6 +82,8 @@ class BatchSubmitter:
             ValueError: for an event that has no JSON form.
         """
         payload = [encode_queued(event) for event in events]
+        if not payload:
+            return SubmitResult(success=True, response=_all_accepted(payload))
         for failures in range(1, self._config.max_retries + 2):
             result = self.attempt(payload)
             if result.error is None or not result.error.transient or failures > self._config.max_retries:
@@ -97,6 +99,8 @@ class BatchSubmitter:
             payload: the JSON form of each event.
             timeout: seconds for the whole request, where it is less than the configured ones.
         """
+        if not self._config.enabled:
+            return SubmitResult(success=False, error=TelemetryError("reporting is disabled: nothing was sent"))
         if self._config.dry_run:
             answer = _all_accepted(payload)
             _log_dry_run(answer)

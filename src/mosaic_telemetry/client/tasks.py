@@ -9,7 +9,7 @@ import functools
 import time
 from collections.abc import Callable
 from contextvars import ContextVar, Token
-from inspect import iscoroutinefunction
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -88,6 +88,7 @@ class Task:
         self._sums = dict.fromkeys(
             ("actual_input_tokens", "actual_output_tokens", "actual_cost_usd_micros", "context_compactions", "context_rotations", "retry_count"), 0
         )
+        self._cost = 0.0
         self._started = 0.0
         self._token: Token[Task | None] | None = None
         self.outcome: Outcome | str | None = None
@@ -106,7 +107,7 @@ class Task:
         self._add("actual_output_tokens", output_tokens)
         self._add("actual_cost_usd_micros", cost_usd_micros)
         try:
-            self._sums["actual_cost_usd_micros"] += round(min(Number(0.0).convert(cost_usd) * 1_000_000, MAX_COST_MICROS))
+            self._cost += min(Number(0.0).convert(cost_usd) * 1_000_000, MAX_COST_MICROS)  # rounded once, at the end
         except Exception:  # noqa: BLE001 - as in _add
             self._bad("cost_usd", cost_usd, Number(0.0).bound)
 
@@ -155,7 +156,26 @@ class Task:
         self.__exit__(kind, error, trace)
 
     def __call__(self, function: F) -> F:
-        """As a decorator: each call of `function`, which may be a coroutine function, is a task of its own."""
+        """As a decorator: each call of `function` is a task of its own; it may be a coroutine function or any kind of generator."""
+        if isgeneratorfunction(function):
+
+            @functools.wraps(function)
+            def wrapped_generator(*args: Any, **kwargs: Any) -> Any:
+                with self._fresh():
+                    return (yield from function(*args, **kwargs))
+
+            return wrapped_generator  # type: ignore[return-value]  # same signature by functools.wraps
+
+        if isasyncgenfunction(function):
+
+            @functools.wraps(function)
+            async def wrapped_stream(*args: Any, **kwargs: Any) -> Any:
+                with self._fresh():
+                    async for item in function(*args, **kwargs):
+                        yield item
+
+            return wrapped_stream  # type: ignore[return-value]  # same signature by functools.wraps
+
         if iscoroutinefunction(function):
 
             @functools.wraps(function)
@@ -187,6 +207,7 @@ class Task:
     def _build(self, duration: float, kind: type[BaseException] | None) -> TaskCompletionEvent:
         failed = [gate for gate, passed in self._gates.items() if not passed]
         sums = {"task_duration_ms": round(duration * 1000), **self._sums}
+        sums["actual_cost_usd_micros"] += round(self._cost)
         values: dict[str, Any] = {
             **{name: min(value, _CAPS[name]) for name, value in sums.items()},
             "quality_gate_passed": not failed,

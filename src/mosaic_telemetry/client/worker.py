@@ -160,14 +160,15 @@ class Worker:
         self._buffer.recover()
         count = self._buffer.size
         failures = 0
-        while count > 0:
+        while count > 0 or (count := self._buffer.recover()) > 0:
             if not self._wait(self._held_until, end, held=True):
                 return False
             # Once stopped, a request may not outlast whoever waits for it; before, it may, and its answer still counts.
             timeout = None if end is None or self._running else end - time.monotonic()
             drained, result = self._delivery.send_batch(timeout)
             if result is None:
-                return True
+                count = 0  # taken by another thread, or too old: what processes left may still be there
+                continue
             if result.success:
                 self._failures = self._pauses = failures = 0
                 self._not_before = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -73,7 +74,7 @@ def to_event(task: Task, instance_id: str) -> Converted:
         "task_type": task.task_type,
         "complexity": task.complexity,
         "harness": task.harness,
-        "model": task.model[:_LONGEST_MODEL] or "unknown",
+        "model": public_model(task.model)[:_LONGEST_MODEL] or "unknown",
         "provider": task.provider,
         "estimated_input_tokens": 0,
         "estimated_output_tokens": 0,
@@ -93,6 +94,19 @@ def to_event(task: Task, instance_id: str) -> Converted:
         "repo_size_category": None,
     }
     return Converted(from_dict(TaskCompletionEvent, fields), tuple(clamped), price)
+
+
+def public_model(name: str) -> str:
+    """A model's name without what would tell of this machine or its owner: the folders of a file, the account of an ARN."""
+    if name.lower().startswith("arn:"):
+        name = name.rpartition(":")[2].rpartition("/")[2] if "/" in name else name.rpartition(":")[2]
+        return "unknown" if name.isdecimal() else name
+    if name.startswith(("/", "~", ".", "\\", "file:")) or _DRIVE.match(name):
+        return re.split(r"[/\\]", name)[-1]
+    return name
+
+
+_DRIVE = re.compile(r"[A-Za-z]:[/\\]")
 
 
 def _iso(milliseconds: int) -> str:

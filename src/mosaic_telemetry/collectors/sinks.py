@@ -72,10 +72,13 @@ class ServerSink:
         """Send the events in batches; waits a minute, and longer for very many."""
         problems: list[Exception] = []
         # In memory only: what is not delivered is collected again the next time, under the same ids.
-        config = TelemetryConfig(*self._settings, max_queue_size=max(1, len(events)), on_error=problems.append, spool_dir=None)
+        url, key, instance = self._settings
+        config = TelemetryConfig.from_env(
+            server_url=url, api_key=key, instance_id=instance, max_queue_size=max(1, len(events)), on_error=problems.append, spool_dir=None
+        )
         client = TelemetryClient(config)
         if not client.config.enabled:
-            return Delivery(undelivered=len(events), error="telemetry is switched off by DO_NOT_TRACK, so nothing was sent")
+            return Delivery(undelivered=len(events), error="telemetry is switched off by DO_NOT_TRACK or MOSAIC_TELEMETRY_ENABLED, so nothing was sent")
         for event in events:
             client.track(event)
         client.flush(_SECONDS + _SECONDS_PER_EVENT * len(events))
