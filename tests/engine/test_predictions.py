@@ -1,10 +1,12 @@
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import apsw
 import numpy as np
 import pytest
 
-from mosaic_telemetry.engine import open_engine
+from mosaic_telemetry.engine import Engine, open_engine
+from mosaic_telemetry.engine.predict import predict
+from mosaic_telemetry.engine.store.sqlite import SqliteStore
 from mosaic_telemetry.forecast import ENOUGH, LADDER, Cell, Tasks, same_model
 from mosaic_telemetry.schema import PredictionQuery, TaskCompletionEvent, from_dict
 
@@ -52,7 +54,67 @@ def test_the_most_specific_level_with_enough_answers(house):
     house.report(EXACT | {"task_duration_ms": 9000})
     answer = ask(house)
     assert (answer.metadata.fallback_level, answer.metadata.sample_size) == (0, 5)
-    assert answer.prediction.duration_ms["median"] == pytest.approx(9000, rel=0.01)
+
+
+def test_few_exact_events_are_pooled_with_the_wider_cells_and_the_more_the_less(house):
+    house.report(EXACT | {"provider": "openrouter", "task_duration_ms": 1000}, count=200)
+    medians = []
+    for more in (5, 15, 60, 20):
+        house.report(EXACT | {"task_duration_ms": 9000}, count=more)
+        answer = ask(house)
+        assert answer.metadata.fallback_level == 0
+        medians.append(answer.prediction.duration_ms["median"])
+    assert 1000 < medians[0] < medians[1] < medians[2]
+    assert answer.metadata.sample_size == 100
+    assert medians[3] == pytest.approx(9000, rel=0.01)
+    assert answer.prediction.duration_ms["p10"] == pytest.approx(9000, rel=0.01)
+
+
+def test_a_few_events_of_exactly_this_kind_count_although_a_wider_level_answers(house):
+    house.report(EXACT | {"provider": "openrouter", "task_duration_ms": 1000}, count=50)
+    before = ask(house).prediction.duration_ms["median"]
+    house.report(EXACT | {"task_duration_ms": 9000}, count=3)
+    answer = ask(house)
+    assert (answer.metadata.fallback_level, answer.metadata.sample_size) == (1, 53)
+    assert answer.prediction.duration_ms["median"] > before * 1.2
+
+
+def test_without_own_events_a_wider_level_with_a_hundred_answers_as_it_is(house):
+    rng = np.random.default_rng(8)
+    durations = rng.lognormal(11, 1, 120).astype(int)
+    house.report(*(EXACT | {"provider": "openrouter", "task_duration_ms": int(value)} for value in durations))
+    house.report(EXACT | {"model": "other", "task_duration_ms": 5}, count=300)
+    answer = ask(house)
+    assert (answer.metadata.fallback_level, answer.metadata.sample_size) == (1, 120)
+    assert list(answer.prediction.duration_ms.values()) == pytest.approx(np.percentile(durations, [10, 25, 50, 75, 90]), rel=0.02)
+
+
+class CountingStore:
+    """A store that counts how often each cell is read."""
+
+    def __init__(self, store):
+        self._store, self.reads = store, Counter()
+
+    def find_cell(self, key, at_least=1):
+        self.reads[key] += 1
+        return self._store.find_cell(key, at_least)
+
+
+def test_a_batch_reads_each_cell_once_and_only_the_exact_one_where_it_is_enough(tmp_path, make_event):
+    store = SqliteStore(tmp_path / "t.db")
+    engine = Engine(store)
+    instance = engine.local_instance()
+    changes = [EXACT] * 100 + [EXACT | {"model": "thin"}] * 6
+    engine.ingest(instance, [from_dict(TaskCompletionEvent, make_event(instance.instance_id, **change)) for change in changes])
+    engine.roll_up()
+    counting = CountingStore(store)
+    queries = [from_dict(PredictionQuery, EXACT | change) for change in ({}, {"model": "thin"}, {"model": "absent"}, {"model": "thin"}, {})]
+    answers = predict(counting, queries)
+    assert max(counting.reads.values()) == 1
+    assert [key.level for key in counting.reads if "gpt-5" in key.values] == [0]
+    assert answers == [predict(store, [query])[0] for query in queries] == engine.predict(queries)
+    assert [answer.metadata.sample_size for answer in answers] == [100, 6, 106, 6, 100]
+    engine.close()
 
 
 @pytest.mark.parametrize(("count", "word"), [(29, "low"), (30, "medium"), (99, "medium"), (100, "high")])

@@ -135,3 +135,54 @@ def test_an_empty_histogram_has_no_quantiles_and_shares_are_checked():
         Histogram().quantile(0.5)
     with pytest.raises(ValueError, match="between 0 and 1"):
         Histogram([1.0]).quantile(1.5)
+
+
+@given(values, st.floats(0, 1e8))
+def test_what_lies_above_is_what_a_histogram_of_the_larger_values_holds(sample, limit):
+    reached = bins_of(np.array([limit]))[0]
+    larger = [value for value in sample if bins_of(np.array([value]))[0] > reached]
+    assert Histogram(sample).above(limit) == Histogram(larger)
+    assert all(value > limit for value in larger)
+    assert len(larger) >= sum(value > limit * 1.03 + SMALLEST for value in sample)
+
+
+@given(some_values, st.floats(0, 1e8))
+def test_the_share_up_to_a_value_lies_between_those_a_bin_to_either_side(sample, limit):
+    found = Histogram(sample).share_up_to(limit)
+    below, up_to = (sum(value <= edge for value in sample) / len(sample) for edge in (limit * 0.97, limit * 1.03 + SMALLEST))
+    assert below - 1e-9 <= found <= up_to + 1e-9
+
+
+@given(some_values, st.floats(0, 1e8))
+def test_what_is_still_to_come_is_the_whole_less_what_is_spent(sample, spent):
+    histogram = Histogram(sample)
+    beyond = histogram.above(spent)
+    if beyond.is_empty:
+        with pytest.raises(ValueError, match="still to come"):
+            histogram.remainder(spent, SHARES)
+        return
+    rest = histogram.remainder(spent, SHARES)
+    assert rest == sorted(rest)
+    assert rest == pytest.approx([max(whole - spent, 0) for whole in beyond.quantiles(SHARES)])
+    assert min(rest) >= 0
+
+
+def test_the_longer_a_heavy_tailed_task_has_run_the_more_is_still_to_come():
+    histogram = Histogram(np.random.default_rng(1).pareto(1.5, 20_000) + 1)
+    medians = [histogram.remainder(spent, (0.5,))[0] for spent in (1, 2, 4, 8)]
+    assert medians == sorted(medians)
+    assert medians[-1] > 3 * medians[0]
+
+
+@given(some_values)
+def test_mean_and_deviation_are_those_of_the_values_within_one_percent(sample):
+    mean, deviation = Histogram(sample).moments()
+    assert mean == pytest.approx(np.mean(sample), rel=0.01, abs=1e-9)
+    assert deviation == pytest.approx(np.std(sample), rel=0.05, abs=0.05 * np.mean(sample) + 1e-9)
+
+
+def test_an_empty_histogram_has_no_mean_and_no_shares():
+    with pytest.raises(ValueError, match="no mean"):
+        Histogram().moments()
+    with pytest.raises(ValueError, match="no shares"):
+        Histogram().share_up_to(1)

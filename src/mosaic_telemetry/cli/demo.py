@@ -12,6 +12,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -84,7 +87,10 @@ def _run(folder: Path, *, quiet: bool) -> dict[str, Any]:
         collected = _call("collect", "claude-code", str(folder / "projects"), *as_json, **access)
         say(_indented(collected))
         say("2. Report tasks from an instrumented program, through the SDK:\n   $ python program.py\n")
-        say(_indented(_output([sys.executable, str(_DATA / "program.py")], **access)))
+        reported = _output([sys.executable, str(_DATA / "program.py")], **access)
+        say(_indented(reported))
+        accepted = re.search(r"(\d+) accepted|\"accepted\": (\d+)", collected)
+        _wait_until_counted(url, int((accepted and (accepted[1] or accepted[2])) or 0) + int(re.sub(r"\D", "", reported) or 0))
         answers = []
         for number, query in enumerate(_QUERIES, 3):
             say(f"{number}. Ask what the next task will take:\n   $ mosaic-telemetry predict {' '.join(query)}\n")
@@ -92,6 +98,17 @@ def _run(folder: Path, *, quiet: bool) -> dict[str, Any]:
             answers.append(answer)
             say(_indented(answer))
     return {"collected": json.loads(collected), "predictions": [json.loads(answer) for answer in answers]} if quiet else {}
+
+
+def _wait_until_counted(url: str, events: int) -> None:
+    """An accepted event shows in predictions within a second; a demonstration can be faster than that."""
+    nothing_exact = {"task_type": "unknown", "model": "none", "provider": "unknown", "complexity": "critical"}
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        with urllib.request.urlopen(f"{url}/v1/predictions?{urllib.parse.urlencode(nothing_exact)}", timeout=5) as answer:  # noqa: S310 - our own server
+            if json.load(answer)["metadata"]["sample_size"] >= events:
+                return
+        time.sleep(0.05)
 
 
 def move_to_present(source: Path, target: Path, now: datetime) -> None:

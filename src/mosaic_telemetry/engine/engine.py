@@ -103,7 +103,7 @@ class Engine:
         Raises:
             DatabaseError: the store cannot be read.
         """
-        return [predict(self._store, query) for query in queries]
+        return predict(self._store, queries)
 
     def roll_up(self) -> None:
         """Let predictions count every event that is durable now; without it they do so within a second."""

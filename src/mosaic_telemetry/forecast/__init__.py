@@ -1,9 +1,12 @@
-"""Pure statistics: histograms, cells of them, the ladder of fallbacks, and the numbers of an answer.
+"""Pure statistics: histograms, cells of them, the ladder of fallbacks, pooling, calibration, scores, and the numbers of an answer.
 
 No file, no clock, no global state; imports nothing of ours but the schema.
 """
 
+from mosaic_telemetry.forecast.budget import amount_kept, chance_within
+from mosaic_telemetry.forecast.calibration import CLASSES, Calibration, class_of
 from mosaic_telemetry.forecast.cell import ABSENT, Cell, Tasks
+from mosaic_telemetry.forecast.comparison import Standing, compare
 from mosaic_telemetry.forecast.counts import Counts, Keys
 from mosaic_telemetry.forecast.histogram import Histogram
 from mosaic_telemetry.forecast.ladder import (
@@ -19,26 +22,53 @@ from mosaic_telemetry.forecast.ladder import (
     keys_of,
     same_model,
 )
-from mosaic_telemetry.forecast.prediction import QUANTILES, summarise
+from mosaic_telemetry.forecast.pooling import CANDIDATES, DEFAULT, FULL, SHARES, Constants, pool
+from mosaic_telemetry.forecast.prediction import QUANTILES, TARGETS, Question, Summary, answer, summaries, summarise, summary_of
+from mosaic_telemetry.forecast.rates import CostPerSuccess, cost_per_success, share_interval
+from mosaic_telemetry.forecast.scoring import Score, pinball
 
 __all__ = [
     "ABSENT",
+    "CANDIDATES",
+    "CLASSES",
+    "DEFAULT",
     "DIMENSIONS",
     "ENOUGH",
+    "FULL",
     "LADDER",
     "NO_DATA",
     "QUANTILES",
+    "SHARES",
+    "TARGETS",
+    "Calibration",
     "Cell",
     "CellKey",
     "Confidence",
+    "Constants",
+    "CostPerSuccess",
     "Counts",
     "Histogram",
     "Keys",
+    "Question",
+    "Score",
+    "Standing",
+    "Summary",
     "Tasks",
+    "amount_kept",
+    "answer",
+    "chance_within",
+    "class_of",
+    "compare",
     "confidence",
+    "cost_per_success",
     "dimensions_matched",
     "fallback_note",
     "keys_of",
+    "pinball",
+    "pool",
     "same_model",
+    "share_interval",
+    "summaries",
     "summarise",
+    "summary_of",
 ]

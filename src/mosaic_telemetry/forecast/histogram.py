@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mosaic_telemetry.forecast.counts import Counts, Keys
 
-__all__ = ["ACCURACY", "BINS", "LARGEST", "SMALLEST", "Histogram", "bins_of"]
+__all__ = ["ACCURACY", "BINS", "LARGEST", "SMALLEST", "Histogram", "bins_of", "values_of"]
 
 ACCURACY = 0.01
 SMALLEST = 1e-9
@@ -45,6 +45,11 @@ def bins_of(values: NDArray[Any]) -> Keys:
     if len(values) and not (values.min() >= 0 and values.max() <= LARGEST):  # also false for NaN
         raise ValueError(f"a histogram takes numbers from 0 to {LARGEST:g}")
     return np.where(values < SMALLEST, 0, _BOUNDS.searchsorted(values) + 1)
+
+
+def values_of(bins: Keys) -> NDArray[np.float64]:
+    """The value that each bin stands for, within 1 % of all that it holds."""
+    return _VALUES[bins]
 
 
 class Histogram:
@@ -131,9 +136,56 @@ class Histogram:
         lows, highs = values[: len(ranks)], values[len(ranks) :]
         return [min(low + (high - low) * (rank - floor), high) for rank, floor, low, high in zip(ranks, floors, lows, highs, strict=True)]
 
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation of the values (that of the population, divisor n).
+
+        Raises:
+            ValueError: the histogram is empty.
+        """
+        if self.is_empty:
+            raise ValueError("an empty histogram has no mean")
+        values, weights = _VALUES[self.counts.keys], self.counts.counts / self.total
+        mean = float(values @ weights)
+        return mean, float(np.sqrt(((values - mean) ** 2) @ weights))
+
     def quantile(self, share: float) -> float:
         """One of `quantiles`."""
         return self.quantiles((share,))[0]
+
+    def share_up_to(self, value: float) -> float:
+        """The share (0.0 to 1.0) of all values that are at most `value`; those within 1 % of it may count as either.
+
+        Raises:
+            ValueError: the histogram is empty, or no bin takes `value`.
+        """
+        if self.is_empty:
+            raise ValueError("an empty histogram has no shares")
+        last = self.counts.keys.searchsorted(bins_of(np.array([value], dtype=np.float64)), side="right")[0]
+        return float(self.counts.counts[:last].sum() / self.total)
+
+    def above(self, value: float) -> Histogram:
+        """The values above `value`, as a histogram: what is known of a task that has already come so far.
+
+        Values in the same bin as `value`, so within 1 % of it or closer, count as reached and are left out.
+
+        Raises:
+            ValueError: no bin takes `value`.
+        """
+        first = self.counts.keys.searchsorted(bins_of(np.array([value], dtype=np.float64)), side="right")[0]
+        return type(self).from_counts(Counts(self.counts.keys[first:], self.counts.counts[first:]))
+
+    def remainder(self, spent: float, shares: Sequence[float]) -> list[float]:
+        """How much is still to come where `spent` is already spent: quantiles of the values above it, less it.
+
+        The error is at most 1 % of the whole (spent and to come), so a small remainder is known less well.
+
+        Raises:
+            ValueError: no value lies above `spent`, no bin takes it, or a share lies outside 0 to 1.
+        """
+        beyond = self.above(spent)
+        if beyond.is_empty:
+            raise ValueError(f"no value lies above {spent:g}: nothing is known of what is still to come")
+        return [max(whole - spent, 0.0) for whole in beyond.quantiles(shares)]
 
     def to_bytes(self) -> bytes:
         """Compact serial form, with a version byte."""

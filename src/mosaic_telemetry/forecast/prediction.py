@@ -1,42 +1,165 @@
-"""From a cell to the numbers of an answer."""
+"""From cells to the numbers of an answer."""
 
 from __future__ import annotations
 
-from mosaic_telemetry.forecast.cell import Cell
-from mosaic_telemetry.forecast.histogram import Histogram
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mosaic_telemetry.forecast.calibration import Calibration
+from mosaic_telemetry.forecast.cell import Cell, quantiles_of
+from mosaic_telemetry.forecast.pooling import DEFAULT, FULL, SHARES, Constants, Floats, Sizes, from_logs, own_size, pool, to_logs
 from mosaic_telemetry.schema import CorrectionFactors, PredictionData, QualityPrediction, TokenDistribution
 
-__all__ = ["QUANTILES", "summarise"]
+__all__ = ["QUANTILES", "TARGETS", "Question", "Summary", "answer", "summaries", "summarise", "summary_of"]
 
-QUANTILES = {"p10": 0.10, "p25": 0.25, "median": 0.50, "p75": 0.75, "p90": 0.90}
-_SHARES = tuple(QUANTILES.values())
+QUANTILES = dict(zip(("p10", "p25", "median", "p75", "p90"), SHARES, strict=True))
+
+TARGETS = ("actual_input_tokens", "actual_output_tokens", "actual_cost_usd_micros", "task_duration_ms")
+"""What is forecast, by the names of the event's fields."""
+
+_INPUT, _OUTPUT, _COST, _DURATION, _INPUT_RATIO, _OUTPUT_RATIO = range(6)
+_MEDIAN = 2
+_RATIO_UNIT = 1e6  # ratios are pooled in millionths, so that the floor of the logarithms lies far below every one of them
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What an answer needs of a cell.
+
+    Attributes:
+        events: tasks counted.
+        gates_passed: those whose quality gates all passed.
+        successes: those whose outcome was success.
+        sizes: how many values each histogram holds, in the order of `Cell.quantiles`.
+        quantiles: their quantiles at `SHARES`, `[histogram, share]`.
+    """
+
+    events: int
+    gates_passed: int
+    successes: int
+    sizes: Sizes
+    quantiles: Floats
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether every amount has either so many values that wider cells add nothing, or none at all."""
+        amounts = self.sizes[: len(TARGETS)]
+        return self.events >= FULL and bool(((amounts >= FULL) | (amounts == 0)).all())
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question to `answer`.
+
+    Attributes:
+        level: the level of the ladder that answers: its cell must not be empty.
+        cells: the cell of each level, None where it is empty or not needed.
+    """
+
+    level: int
+    cells: Sequence[Summary | None]
+
+
+def summaries(cells: Sequence[Cell]) -> list[Summary]:
+    """What an answer needs of each of these cells; many together cost much less than one by one."""
+    sizes, quantiles = quantiles_of(cells, SHARES)
+    return [Summary(cell.events, cell.gates_passed, cell.successes, *rows) for cell, *rows in zip(cells, sizes, quantiles, strict=True)]
+
+
+def summary_of(cell: Cell) -> Summary:
+    """What an answer needs of a cell."""
+    return summaries([cell])[0]
+
+
+def answer(questions: Sequence[Question], constants: Constants = DEFAULT, calibrations: Mapping[str, Calibration] | None = None) -> list[PredictionData]:
+    """The numbers of any number of answers: tokens, micro-dollars and milliseconds as whole numbers.
+
+    The amounts and the correction factors are pooled along the ladder (see `pooling`), shares are those of the answering level's own
+    tasks. A quantity of which the answering level knows no value is not guessed from wider ones: the map of costs is empty then.
+    Where its median is 0 (a free model), its own quantiles stand, since 0 has no logarithm.
+
+    Args:
+        questions: what is asked.
+        constants: how strongly levels hold to wider ones.
+        calibrations: the record of each of `TARGETS`; one that is missing corrects nothing.
+
+    Raises:
+        ValueError: the answering level of a question has an empty cell.
+    """
+    if not questions:
+        return []
+    chosen = [_chosen(question) for question in questions]
+    sizes, quantiles = _stacked(questions)
+    logs = to_logs(quantiles)
+    shape = logs.shape  # question, histogram, level, share
+    flat = sizes.reshape(-1, shape[2])
+    pooled = pool(flat, logs.reshape(-1, *shape[2:]), constants)
+    own = own_size(flat).reshape(shape[:2])
+    pooled = pooled.reshape(*shape[:2], shape[3])
+    for number, target in enumerate(TARGETS):
+        if calibrations and (calibration := calibrations.get(target)):
+            pooled[:, number] = calibration.correct(own[:, number], pooled[:, number])
+    amounts = from_logs(pooled)
+    amounts[:, _INPUT_RATIO:] /= _RATIO_UNIT
+    for place, cell in enumerate(chosen):
+        alone = (cell.sizes == 0) | (cell.quantiles[:, _MEDIAN] == 0) | (own[place] >= FULL) & (own[place] == cell.sizes)
+        amounts[place, alone] = cell.quantiles[alone]
+    return [_data(cell, rows) for cell, rows in zip(chosen, amounts.tolist(), strict=True)]
 
 
 def summarise(cell: Cell) -> PredictionData:
-    """The cell's own quantiles and shares: tokens, micro-dollars and milliseconds as whole numbers.
-
-    The map of costs is empty where no event of a known cost stands in the cell: an unknown cost is never shown as 0.
+    """The numbers of a cell by itself: its own quantiles and shares, not pooled with anything.
 
     Raises:
         ValueError: the cell is empty.
     """
-    if not cell.events:
+    summary = summary_of(cell)
+    if not summary.events:
         raise ValueError("an empty cell says nothing")
+    return _data(summary, summary.quantiles.tolist())
+
+
+def _chosen(question: Question) -> Summary:
+    cell = question.cells[question.level]
+    if cell is None or not cell.events:
+        raise ValueError("an empty cell says nothing")
+    return cell
+
+
+def _stacked(questions: Sequence[Question]) -> tuple[Sizes, Floats]:
+    """Sizes `[question, histogram, level]` and quantiles `[question, histogram, level, share]`.
+
+    A level that was not read is taken to know nothing beyond the next more specific one: it counts as many values.
+    """
+    levels = len(questions[0].cells)
+    sizes = np.zeros((len(questions), 6, levels), dtype=np.int64)
+    quantiles = np.zeros((len(questions), 6, levels, len(SHARES)))
+    for row, question in enumerate(questions):
+        for level, cell in enumerate(question.cells):
+            if cell is not None:
+                sizes[row, :, level] = cell.sizes
+                quantiles[row, :, level] = cell.quantiles
+            elif level and question.cells[0] is not None and question.cells[0].stands_alone:
+                sizes[row, :, level] = question.cells[0].sizes
+    quantiles[:, _INPUT_RATIO:] *= _RATIO_UNIT
+    return sizes, quantiles
+
+
+def _data(cell: Summary, rows: Sequence[Sequence[float]]) -> PredictionData:
     return PredictionData(
-        input_tokens=TokenDistribution(**_quantiles(cell.input_tokens)),
-        output_tokens=TokenDistribution(**_quantiles(cell.output_tokens)),
-        cost_usd_micros=_quantiles(cell.cost_micros),
-        duration_ms=_quantiles(cell.duration_ms),
-        correction_factors=CorrectionFactors(input=_median_ratio(cell.input_ratio), output=_median_ratio(cell.output_ratio)),
+        input_tokens=TokenDistribution(**_named(rows[_INPUT])),
+        output_tokens=TokenDistribution(**_named(rows[_OUTPUT])),
+        cost_usd_micros=_named(rows[_COST]) if cell.sizes[_COST] else {},
+        duration_ms=_named(rows[_DURATION]),
+        correction_factors=CorrectionFactors(
+            input=round(rows[_INPUT_RATIO][_MEDIAN], 4) if cell.sizes[_INPUT_RATIO] else 1.0,
+            output=round(rows[_OUTPUT_RATIO][_MEDIAN], 4) if cell.sizes[_OUTPUT_RATIO] else 1.0,
+        ),
         quality=QualityPrediction(gate_pass_rate=cell.gates_passed / cell.events, success_rate=cell.successes / cell.events),
     )
 
 
-def _quantiles(histogram: Histogram) -> dict[str, float]:
-    if histogram.is_empty:
-        return {}
-    return dict(zip(QUANTILES, map(round, histogram.quantiles(_SHARES)), strict=True))
-
-
-def _median_ratio(histogram: Histogram) -> float:
-    return round(histogram.quantile(0.5), 4) if not histogram.is_empty else 1.0
+def _named(values: Sequence[float]) -> dict[str, float]:
+    return dict(zip(QUANTILES, map(round, values), strict=True))

@@ -1,0 +1,145 @@
+"""The replay: learn from the known, forecast the judged, score beside the baselines.
+
+Nothing of a judged task is ever learned from: constants and calibration come from folds *within* the known tasks, each forecast by the
+others, and are then applied to the judged ones.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mosaic_telemetry.forecast.backtest.knowledge import Sight, joined, look, thinned
+from mosaic_telemetry.forecast.backtest.splits import FOLDS, Split, folds_of
+from mosaic_telemetry.forecast.backtest.table import Mask, Numbers, Table
+from mosaic_telemetry.forecast.calibration import CLASSES, Calibration, class_of
+from mosaic_telemetry.forecast.pooling import CANDIDATES, DEFAULT, Constants, Floats, own_size, pool, to_logs
+from mosaic_telemetry.forecast.scoring import Score, pinball
+
+__all__ = ["METHODS", "VIEWS", "Verdict", "backtest"]
+
+METHODS = ("pooled", "default", "ladder", "cell", "global")
+"""pooled: with constants and calibration learned from the known tasks; default: with those of this release; ladder: raw quantiles of the
+most specific level with enough values; cell: raw quantiles of the exact cell; global: those of all known tasks."""
+
+VIEWS = ("now", "all", "1-9", *CLASSES)
+"""now: all known tasks are known; all: at every age of the cells; then by how many values the exact cell had."""
+
+_FEW = (1, 2)  # the classes that "1-9" joins
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How the forecasts of one target did.
+
+    Attributes:
+        tasks: judged tasks.
+        scores: by method and view.
+        constants: how often each pair was learned.
+    """
+
+    tasks: int
+    scores: dict[tuple[str, str], Score] = field(default_factory=lambda: {(method, view): Score() for method in METHODS for view in VIEWS})
+    constants: Counter[Constants] = field(default_factory=Counter)
+
+
+def backtest(table: Table, target: str, splits: Sequence[Split], rng: np.random.Generator, ages: int | None = None) -> Verdict | None:
+    """How forecasts of `target` would have done; None where fewer than two known or no judged tasks have it.
+
+    A task is judged where the ladder answers at all: from five known values on.
+
+    Args:
+        table: the tasks.
+        target: one of `TARGETS`.
+        splits: which tasks are known and judged, round by round.
+        rng: draws folds and ages; the same generator gives the same figures.
+        ages: how many younger servers to judge beside the one that knows all; None for as many as take about a minute at most.
+    """
+    values = table.amounts[target]
+    there = ~np.isnan(values)
+    ages = max(3, min(24, 200_000 // max(int(there.sum()), 1))) if ages is None else ages
+    replay = _Replay(table, table.binned(target), to_logs(np.where(there, values, 1.0)), rng, ages)
+    verdict = Verdict(tasks=int(sum((split.judged & there).sum() for split in splits)))
+    for split in splits:
+        known, judged = split.known & there, np.flatnonzero(split.judged & there)
+        if known.sum() < 2 or not len(judged):
+            continue
+        learned = replay.learn(known)
+        verdict.constants[learned.constants] += 1
+        for age, sight in enumerate(replay.sights(known, judged)):
+            _judge(verdict, sight, replay.logs[judged], learned, whole=age == 0)
+    return verdict if verdict.constants else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Learned:
+    constants: Constants
+    calibration: Calibration
+
+
+@dataclass(frozen=True, slots=True)
+class _Replay:
+    table: Table
+    values: Floats
+    logs: Floats
+    rng: np.random.Generator
+    ages: int
+
+    def sights(self, known: Mask, judged: Numbers) -> Iterator[Sight]:
+        """What is known, first to a server that knows all, then to younger ones."""
+        yield look(self.table, self.values, known, judged)
+        for _ in range(self.ages):
+            yield look(self.table, self.values, thinned(self.table, known, self.rng), judged)
+
+    def learn(self, known: Mask) -> _Learned:
+        """Constants and calibration from folds within the known tasks."""
+        rows = np.flatnonzero(known)
+        calibration = Calibration()
+        if len(np.unique(self.table.groups[rows])) < 2:
+            return _Learned(DEFAULT, calibration)
+        fold = folds_of(self.table.groups[rows], FOLDS - 1, self.rng)
+        sights, judgements = [], []
+        for number in range(int(fold.max()) + 1):
+            judged = rows[fold == number]
+            others = known.copy()
+            others[judged] = False
+            for sight in self.sights(others, judged):
+                sights.append(sight)
+                judgements.append(self.logs[judged])
+        sight, logs = joined(sights), np.concatenate(judgements)
+        losses = {candidate: float(pinball(_pooled(sight, candidate), logs).sum()) for candidate in CANDIDATES}
+        constants = min(losses, key=lambda candidate: (losses[candidate], candidate))
+        calibration.record(own_size(sight.sizes)[sight.rows], _pooled(sight, constants), logs)
+        return _Learned(constants, calibration)
+
+
+def _pooled(sight: Sight, constants: Constants) -> Floats:
+    """The uncorrected forecast of each judged task."""
+    forecasts: Floats = pool(sight.sizes, sight.quantiles, constants)[sight.rows]
+    return forecasts
+
+
+def _judge(verdict: Verdict, sight: Sight, logs: Floats, learned: _Learned, *, whole: bool) -> None:
+    forecasts = {
+        "pooled": learned.calibration.correct(own_size(sight.sizes), pool(sight.sizes, sight.quantiles, learned.constants)),
+        "default": pool(sight.sizes, sight.quantiles, DEFAULT),
+        "ladder": sight.ladder(),
+        "cell": sight.level(0),
+        "global": sight.level(-1),
+    }
+    answered = ~np.isnan(forecasts["ladder"][:, 0])
+    classes = class_of(sight.sizes[:, 0])
+    for number in np.unique(classes[answered]).tolist():
+        rows = (answered & (classes == number))[sight.rows]
+        views = [CLASSES[number], "all", *(["1-9"] if number in _FEW else []), *(["now"] if whole else [])]
+        for method, found in forecasts.items():
+            expected = found[sight.rows[rows]]
+            if np.isnan(expected).any():  # an exact cell without values says nothing
+                continue
+            score = Score()
+            score.add(expected, logs[rows])
+            for view in views:
+                verdict.scores[method, view].merge(score)

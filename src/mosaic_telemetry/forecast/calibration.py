@@ -1,0 +1,144 @@
+"""Calibration: intervals stretched or narrowed by how earlier ones did.
+
+Split conformal prediction (Vovk, Gammerman, Shafer, "Algorithmic Learning in a Random World", 2005; for quantiles: Romano,
+Patterson, Candès, "Conformalized quantile regression", NeurIPS 2019), with the score taken relative to the forecast's own width,
+since widths differ by factors: how many times the way from the median to the p10 (or to the p90) the truth lay away from the median. The
+factor at which just one in ten lay farther is the factor by which that side is to be stretched.
+
+The scores are kept in histograms, one a side and class of sample size: adding a settled forecast takes no look at earlier ones.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mosaic_telemetry.forecast.histogram import LARGEST, SMALLEST, Histogram
+from mosaic_telemetry.forecast.pooling import Floats, Sizes, fading
+
+__all__ = ["CLASSES", "Calibration", "class_of"]
+
+CLASSES = ("0", "1-4", "5-9", "10-29", "30-99", "100+")
+"""Classes of sample size: how many values the most specific level had."""
+
+_EDGES = np.array([1, 5, 10, 30, 100])
+_TAIL = 0.1
+_PATIENCE = 200  # forecasts that weigh as much as the belief that no correction is needed
+_LEAST, _MOST = 0.5, 4.0
+_MEDIAN = 2
+_SIDES = ((0, slice(0, 2), -1.0), (4, slice(3, 5), 1.0))
+_VERSION = 1
+_LENGTH = struct.Struct("<QII")
+
+
+def class_of(sizes: Sizes) -> NDArray[np.int64]:
+    """The place in `CLASSES` of each sample size."""
+    return np.searchsorted(_EDGES, sizes, side="right")
+
+
+class Calibration:
+    """What is known of how the forecasts of one target did. Mutable; equal ones have equal serial forms."""
+
+    __slots__ = ("_beyond", "_settled")
+
+    def __init__(self) -> None:
+        self._settled = [0] * len(CLASSES)
+        self._beyond = [(Histogram(), Histogram()) for _ in CLASSES]
+
+    @property
+    def settled(self) -> int:
+        """Forecasts recorded."""
+        return sum(self._settled)
+
+    def record(self, sizes: Sizes, forecasts: Floats, actuals: Floats) -> None:
+        """Add settled forecasts.
+
+        Args:
+            sizes: the sample size of each (values in the most specific level that had any).
+            forecasts: logarithms of the uncorrected quantiles, `[forecast, share]`.
+            actuals: logarithms of what came.
+        """
+        classes = class_of(sizes)
+        middle = forecasts[:, _MEDIAN]
+        for number in np.unique(classes).tolist():
+            there = classes == number
+            self._settled[number] += int(there.sum())
+            for histogram, (end, _, sign) in zip(self._beyond[number], _SIDES, strict=True):
+                width = np.abs(forecasts[there, end] - middle[there])
+                way = (actuals[there] - middle[there]) * sign
+                outside = way > 0
+                histogram.add_many(np.clip(way[outside] / np.maximum(width[outside], SMALLEST), 0, LARGEST))
+
+    def merge(self, other: Calibration) -> None:
+        """Add all that `other` has recorded."""
+        for number, pair in enumerate(other._beyond):
+            self._settled[number] += other._settled[number]
+            for mine, theirs in zip(self._beyond[number], pair, strict=True):
+                mine.merge(theirs)
+
+    def factors(self) -> Floats:
+        """By what each side's way from the median is to be multiplied: one row a class, lower and upper side."""
+        return np.array([[self._factor(settled, side) for side in pair] for settled, pair in zip(self._settled, self._beyond, strict=True)])
+
+    def correct(self, sizes: Sizes, forecasts: Floats) -> Floats:
+        """The forecasts with both sides stretched as the record says; from 100 values on they stay as they are."""
+        factors = 1 + (self.factors()[class_of(sizes)] - 1) * fading(sizes)[:, None]
+        middle = forecasts[:, _MEDIAN, None]
+        corrected = forecasts.copy()
+        for column, (_, part, _) in enumerate(_SIDES):
+            corrected[:, part] = middle + (forecasts[:, part] - middle) * factors[:, column, None]
+        return corrected
+
+    def to_bytes(self) -> bytes:
+        """Compact serial form, with a version byte."""
+        parts = [bytes([_VERSION])]
+        for settled, pair in zip(self._settled, self._beyond, strict=True):
+            forms = [side.to_bytes() for side in pair]
+            parts += [_LENGTH.pack(settled, *map(len, forms)), *forms]
+        return b"".join(parts)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """What `to_bytes` wrote.
+
+        Raises:
+            ValueError: `data` is no serial form of a calibration, or one of another version.
+        """
+        if not data or data[0] != _VERSION:
+            raise ValueError("not a serial form of a calibration that this program reads")
+        calibration, start = cls(), 1
+        for number in range(len(CLASSES)):
+            if len(data) < start + _LENGTH.size:
+                raise ValueError("not a serial form of a calibration: too short")
+            settled, *lengths = _LENGTH.unpack_from(data, start)
+            start += _LENGTH.size
+            sides = []
+            for length in lengths:
+                sides.append(Histogram.from_bytes(data[start : start + length]))
+                start += length
+            if sum(side.total for side in sides) > settled:
+                raise ValueError("not a serial form of a calibration: more scores than forecasts")
+            calibration._settled[number], calibration._beyond[number] = settled, (sides[0], sides[1])
+        if start != len(data):
+            raise ValueError("not a serial form of a calibration: its lengths do not fit")
+        return calibration
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Calibration):
+            return NotImplemented
+        return self._settled == other._settled and self._beyond == other._beyond
+
+    __hash__ = None  # type: ignore[assignment]  # mutable
+
+    @staticmethod
+    def _factor(settled: int, side: Histogram) -> float:
+        beyond = side.total
+        if not beyond:
+            return 1.0
+        # The quantile among all forecasts, of which those on the other side lie nearest; + 1 is the conformal correction of a finite record.
+        share = 1 - _TAIL * (settled + 1) / beyond
+        measured = min(max(side.quantile(max(share, 0.0)), _LEAST), _MOST)
+        return float(measured ** (settled / (settled + _PATIENCE)))
