@@ -41,7 +41,7 @@ coverage: $(STAMP)  ## Run the tests with coverage.
 	$(BIN)/coverage report
 
 bench: $(STAMP)  ## Measure, each number beside its peers of the same run.
-	$(BIN)/python benchmarks/track.py
+	$(BIN)/python benchmarks/run.py
 
 clean:  ## Remove what the other targets made.
 	rm -rf .venv .venvs dist build site .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
