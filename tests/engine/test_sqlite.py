@@ -1,3 +1,5 @@
+import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -148,3 +150,33 @@ def test_what_another_process_left_uncounted_is_counted(house):
             assert time.monotonic() < deadline, size
             time.sleep(0.01)
     beside.close()
+
+
+def test_a_new_database_is_for_this_user_alone(tmp_path):
+    previous = os.umask(0o022)
+    try:
+        with open_engine(tmp_path / "new.db") as engine:
+            engine.create_instance("one")
+            modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    finally:
+        os.umask(previous)
+    assert modes["new.db"] == 0o600
+    assert set(modes.values()) == {0o600}
+
+
+def test_a_database_that_may_only_be_read_is_refused_in_one_line(tmp_path):
+    """As a user whom permissions bind: for root, a process without its capabilities."""
+    database = tmp_path / "old.db"
+    with open_engine(database):
+        pass
+    for path in tmp_path.iterdir():
+        path.chmod(0o444)
+    tmp_path.chmod(0o555)
+    code = f"from mosaic_telemetry.engine import open_engine\nwith open_engine({str(database)!r}):\n    print('opened')"
+    bound = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"] if os.geteuid() == 0 else []
+    if bound and shutil.which("setpriv") is None:
+        pytest.skip("root, and no setpriv to give up its capabilities")
+    done = subprocess.run([*bound, sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    tmp_path.chmod(0o755)
+    assert "opened" not in done.stdout
+    assert done.stderr.splitlines()[-1].endswith("is it a directory, or may this user not write there?")

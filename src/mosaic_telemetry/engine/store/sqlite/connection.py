@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ def open_writer(path: Path) -> apsw.Connection:
     if not path.parent.is_dir():
         raise DatabaseError(f"the directory {path.parent} does not exist; make it, or name another file with --database")
     with in_words(path):
+        _make_private(path)
         connection = apsw.Connection(str(path))
         try:
             _set_up(connection, path)
@@ -38,7 +40,17 @@ def open_writer(path: Path) -> apsw.Connection:
     return connection
 
 
+def _make_private(path: Path) -> None:
+    """Make the file for this user alone where there is none; SQLite's own files beside it get the same mode."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError:
+        return  # it is there already, or SQLite will say why it cannot be made
+
+
 def _set_up(connection: apsw.Connection, path: Path) -> None:
+    if connection.readonly("main"):  # SQLite falls back to reading where it may not write, without a word
+        raise DatabaseError(f"cannot write to the database {path}: {_NOT_OPENED}")
     connection.set_busy_timeout(_BUSY_MS)
     connection.pragma("synchronous", "FULL")
     migrate(connection, str(path))
