@@ -220,6 +220,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body go in two writes, and the second would wait 40 ms for an acknowledgement
     server: _Server
 
     def do_POST(self) -> None:

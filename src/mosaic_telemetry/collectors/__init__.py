@@ -1,10 +1,18 @@
 """From the logs that coding harnesses leave on disk to events. One collector a harness, all behind one small Protocol."""
 
+from mosaic_telemetry.collectors.aider import Aider
 from mosaic_telemetry.collectors.base import Collector
 from mosaic_telemetry.collectors.claude_code import ClaudeCode
+from mosaic_telemetry.collectors.cline import Cline
+from mosaic_telemetry.collectors.codex import Codex
 from mosaic_telemetry.collectors.events import Converted, event_id, to_event
+from mosaic_telemetry.collectors.gemini import Gemini
+from mosaic_telemetry.collectors.kilo import Kilo
+from mosaic_telemetry.collectors.opencode import OpenCode
+from mosaic_telemetry.collectors.pi import Pi
 from mosaic_telemetry.collectors.reading import Watcher
 from mosaic_telemetry.collectors.sinks import Delivery, ServerSink, Sink
+from mosaic_telemetry.collectors.usage import Usage
 from mosaic_telemetry.collectors.values import Collection, ModelCall, Note, Skipped, Task, Totals
 
 __all__ = [
@@ -25,5 +33,5 @@ __all__ = [
     "to_event",
 ]
 
-COLLECTORS: tuple[Collector, ...] = (ClaudeCode(),)
+COLLECTORS: tuple[Collector, ...] = (ClaudeCode(), OpenCode(), Kilo(), Cline(), Aider(), Codex(), Gemini(), Pi(), Usage())
 """All collectors, in the order in which they are shown."""

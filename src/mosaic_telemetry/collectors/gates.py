@@ -17,7 +17,7 @@ from mosaic_telemetry.collectors.summaries import missing_tool, verdicts_in
 from mosaic_telemetry.collectors.tools import gates_of, without_wrappers
 from mosaic_telemetry.schema import QualityGate
 
-__all__ = ["observe"]
+__all__ = ["not_installed", "observe"]
 
 Verdicts = dict[QualityGate, bool]
 
@@ -62,6 +62,12 @@ def observe(command: str, *, succeeded: bool | None, output: str) -> Verdicts:
     if known.get(QualityGate.COVERAGE) and QualityGate.COVERAGE not in said and not _THRESHOLD.search(command):
         del known[QualityGate.COVERAGE]  # a run without a threshold and without a figure shows nothing
     return known
+
+
+def not_installed(command: str, output: str) -> frozenset[QualityGate]:
+    """The gates in a command that were tried without having their tool, as `output` says."""
+    simples = list(simple_commands(_unwrap(parse(command))))
+    return _union(gates_of(simple.words) for simple in simples if (words := without_wrappers(simple.words)) and missing_tool(output, words[0]))
 
 
 def _union(sets: Iterable[frozenset[QualityGate]]) -> frozenset[QualityGate]:

@@ -12,10 +12,13 @@ from typing import Any, Protocol
 
 from mosaic_telemetry.collectors.values import Skipped
 
-__all__ = ["LONGEST_LINE", "Watcher", "read_records"]
+__all__ = ["LONGEST_LINE", "Counting", "Watcher", "read_document", "read_records"]
 
 LONGEST_LINE = 64 * 1024 * 1024
 """Bytes in one line at most: a longer one is skipped, so that memory stays bounded."""
+
+LONGEST_DOCUMENT = 256 * 1024 * 1024
+"""Bytes in a file that is one JSON document at most."""
 
 _REPORT_EVERY = 200  # lines
 
@@ -28,6 +31,45 @@ class Watcher(Protocol):
 
     def skip(self, skipped: Skipped) -> None:
         """Something could not be used; the rest around it was."""
+
+
+class Counting:
+    """Counts what is skipped on its way to the watcher.
+
+    Attributes:
+        skipped: how much was skipped so far.
+    """
+
+    def __init__(self, watcher: Watcher) -> None:
+        self.skipped = 0
+        self._watcher = watcher
+
+    def advance(self, size: int) -> None:
+        """Pass on."""
+        self._watcher.advance(size)
+
+    def skip(self, skipped: Skipped) -> None:
+        """Count and pass on."""
+        self.skipped += 1
+        self._watcher.skip(skipped)
+
+
+def read_document(path: Path, watcher: Watcher) -> Mapping[str, Any] | None:
+    """The JSON object that a whole file is; None, and reported, where it is none. Never raises for what the file holds."""
+    try:
+        with path.open("rb") as raw, _decompressed(path, raw) as file:
+            text = file.read(LONGEST_DOCUMENT)
+            watcher.advance(raw.tell())
+    except (OSError, EOFError, zlib.error) as error:
+        watcher.skip(Skipped(path, 0, f"cannot be read: {getattr(error, 'strerror', None) or error}"))
+        return None
+    if len(text) == LONGEST_DOCUMENT:
+        watcher.skip(Skipped(path, 0, f"larger than {LONGEST_DOCUMENT // 1024**2} MiB"))
+        return None
+    value, problem = _parse(text)
+    if value is None:
+        watcher.skip(Skipped(path, 0, problem.removeprefix("half-written at the end of the file: ") or "empty"))
+    return value
 
 
 def read_records(path: Path, watcher: Watcher) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -8,15 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
-__all__ = ["MAX_CALL_TOKENS", "as_count", "as_list", "as_mapping", "as_moment", "as_text", "is_count"]
+__all__ = ["MAX_CALL_TOKENS", "as_count", "as_list", "as_mapping", "as_milliseconds", "as_moment", "as_money", "as_text", "is_count"]
 
 MAX_CALL_TOKENS = 100_000_000
 """No single model call reads or writes more tokens than this in one class; a larger figure is damage."""
 
 _EARLIEST = 1_577_836_800_000  # 2020: no harness is older
 _LATEST = 4_102_444_800_000  # 2100
+_MOST_MONEY = 100_000  # US dollars; no task is dearer
 
 
 def is_count(value: Any, most: int = MAX_CALL_TOKENS) -> bool:
@@ -64,3 +66,17 @@ def as_moment(value: Any) -> int | None:
         return None
     milliseconds = round(seconds * 1000)
     return milliseconds if _EARLIEST <= milliseconds < _LATEST else None
+
+
+def as_milliseconds(value: Any, unit_ms: int = 1) -> int | None:
+    """Milliseconds since 1970 from a number of units of `unit_ms` since 1970, of the years 2020 to 2099; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not _EARLIEST / unit_ms <= value < _LATEST / unit_ms:
+        return None
+    return round(value * unit_ms)
+
+
+def as_money(value: Any) -> Decimal | None:
+    """US dollars above 0, up to 100,000; None for anything else, since harnesses write 0 where they do not know."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= _MOST_MONEY:
+        return None
+    return Decimal(repr(value))

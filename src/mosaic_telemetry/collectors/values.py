@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
-from mosaic_telemetry.pricing import Price, TokenUsage, price_call, total_price
+from mosaic_telemetry.pricing import Price, PriceSource, TokenUsage, price_call, total_price
 from mosaic_telemetry.schema import Complexity, Harness, Outcome, Provider, QualityGate, TaskType
 
 __all__ = ["Collection", "ModelCall", "Note", "Skipped", "Task", "Totals"]
@@ -25,10 +26,12 @@ class Note(StrEnum):
     USAGE_DAMAGED = "a token count is missing or is no number"
     NO_WINDOW = "the model's context window is not known"
     NO_DURATION = "the records show no time at work"
+    NO_TIME = "the log tells no time: its file's is taken, and the oldest price that is known"
+    ROUNDED = "the log gives token counts only rounded"
     RETRIES_NOT_LOGGED = "the harness does not log retries of a task: 0 is no evidence"
 
 
-_UNRELIABLE = frozenset({Note.OUTPUT_UNDERREPORTED, Note.OUTPUT_PARTIAL, Note.USAGE_DAMAGED})
+_UNRELIABLE = frozenset({Note.OUTPUT_UNDERREPORTED, Note.OUTPUT_PARTIAL, Note.USAGE_DAMAGED, Note.ROUNDED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,10 @@ class ModelCall:
         subagent: whether a subagent made it.
         context: what selects a special price (see `price_call`).
         partial: whether only a record of its beginning is left.
+        reported_usd: what the harness itself says that the call cost, in US dollars; None where it does not.
+        unsplit: whether the log does not tell cached input from other input, so that the harness knows the cost better.
+        vendor: whose price it is, where the model's name does not tell (see `price_call`).
+        details: more classes of tokens that have their own price (see `price_call`).
     """
 
     id: str
@@ -52,11 +59,19 @@ class ModelCall:
     subagent: bool = False
     context: Mapping[str, str] = field(default_factory=dict)
     partial: bool = False
+    reported_usd: Decimal | None = None
+    unsplit: bool = False
+    vendor: str = ""
+    details: Mapping[str, int] = field(default_factory=dict)
 
     def price(self) -> Price:
-        """What this call cost at its time."""
+        """What this call cost at its time: by the price list; else, or where only the harness can know, what the harness says."""
+        said = None if self.reported_usd is None else Price(self.reported_usd, PriceSource.REPORTED)
+        if said is not None and self.unsplit:
+            return said
         at = None if self.at_ms is None else datetime.fromtimestamp(self.at_ms / 1000, UTC)
-        return price_call(self.model, self.usage, at=at, context=self.context)
+        found = price_call(self.model, self.usage, at=at, context=self.context, vendor=self.vendor, details=self.details)
+        return said if found.usd is None and said is not None else found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

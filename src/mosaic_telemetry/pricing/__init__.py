@@ -6,6 +6,7 @@ since that takes a third of a second, and its updater is never started: nothing 
 
 from mosaic_telemetry.pricing.names import candidates
 from mosaic_telemetry.pricing.price import Price, PriceSource, context_window, price_call, total_price
+from mosaic_telemetry.pricing.responses import Answered, read_answer
 from mosaic_telemetry.pricing.usage import TokenUsage
 
-__all__ = ["Price", "PriceSource", "TokenUsage", "candidates", "context_window", "price_call", "total_price"]
+__all__ = ["Answered", "Price", "PriceSource", "TokenUsage", "candidates", "context_window", "price_call", "read_answer", "total_price"]

@@ -49,7 +49,15 @@ _UNKNOWN = Price(None, PriceSource.UNKNOWN)
 _NOTHING = Price(Decimal(0), PriceSource.PRICED)
 
 
-def price_call(model: str, usage: TokenUsage, *, at: datetime | None = None, context: Mapping[str, str] | None = None) -> Price:
+def price_call(  # noqa: PLR0913 - what a price depends on; all but two have a default and a name
+    model: str,
+    usage: TokenUsage,
+    *,
+    at: datetime | None = None,
+    context: Mapping[str, str] | None = None,
+    vendor: str = "",
+    details: Mapping[str, int] | None = None,
+) -> Price:
     """The price of one call: its own tier, its cache reads, and its cache writes by how long they are kept.
 
     Prices hold per call and never for a sum: two calls of 150,000 tokens cost less than one of 300,000 where a price has tiers.
@@ -59,11 +67,13 @@ def price_call(model: str, usage: TokenUsage, *, at: datetime | None = None, con
         usage: the tokens of this one call.
         at: when the call was made, with a zone; prices change. Now, where it is not given.
         context: what selects a special price, such as `{"speed": "fast"}`; a model that has none for it is not priced.
+        vendor: whose price it is, as genai-prices names the provider; by the model's name where it is not given.
+        details: more classes of tokens that may have their own price (audio, images, …), as genai-prices names them.
 
     Returns:
         The price; unknown for a model that no list has.
     """
-    entry = _resolve(model)
+    entry = _resolve(model, vendor)
     if entry is None:
         return _UNKNOWN
     provider, info = entry
@@ -79,6 +89,7 @@ def price_call(model: str, usage: TokenUsage, *, at: datetime | None = None, con
         "cache_write_1h_tokens": usage.cache_write_1h,
         "output_tokens": usage.output,
         "web_searches": usage.web_searches,
+        **(details or {}),
     }
     try:
         calculation = info.calc_price(
@@ -109,11 +120,12 @@ def context_window(model: str) -> int | None:
 
 
 @lru_cache(maxsize=1024)
-def _resolve(model: str) -> tuple[Provider, ModelInfo] | None:
+def _resolve(model: str, vendor: str = "") -> tuple[Provider, ModelInfo] | None:
     from genai_prices.data_snapshot import get_snapshot
 
     snapshot = get_snapshot()
-    for name, provider in candidates(model):
+    named = candidates(model)
+    for name, provider in [*((name, vendor) for name, _ in named if vendor), *named]:
         try:
             return snapshot.find_provider_model(name, None, provider, None)
         except LookupError:
