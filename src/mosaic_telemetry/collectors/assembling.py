@@ -1,0 +1,167 @@
+"""From the turns of all files to finished tasks: copies become one, subagents join their task, each call counts once."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from mosaic_telemetry.collectors.kinds import Work, complexity_of, type_of
+from mosaic_telemetry.collectors.languages import main_language
+from mosaic_telemetry.collectors.outcomes import Ending, outcome_of
+from mosaic_telemetry.collectors.turns import Turn, fuller
+from mosaic_telemetry.collectors.values import Collection, ModelCall, Note, Task, Totals
+from mosaic_telemetry.pricing import context_window
+from mosaic_telemetry.schema import Harness, Provider
+
+__all__ = ["QUIET_MS", "assemble_turns"]
+
+QUIET_MS = 3_600_000
+"""A task that is neither followed nor closed counts as finished when nothing was written for an hour."""
+
+
+def assemble_turns(turns: Iterable[Turn], harness: Harness, *, now_ms: int, files: int, skipped: int) -> Collection:
+    """The tasks in `turns`, and what was used outside of any.
+
+    Args:
+        turns: of all files, in any order.
+        harness: whose they are.
+        now_ms: milliseconds since 1970, to tell which task is finished.
+        files: files read, for the record.
+        skipped: lines and files that could not be used, for the record.
+    """
+    chosen, loose = _chosen(turns)
+    owners = _owners(chosen, loose)
+    calls: dict[str, list[ModelCall]] = defaultdict(list)
+    totals: dict[str, Totals] = {}
+    outside: list[ModelCall] = []
+    seen: set[str] = set()
+    for turn in [*chosen, *loose]:
+        owner = owners.get(id(turn))
+        for call in turn.calls.values():
+            if call.id in seen:
+                continue
+            seen.add(call.id)
+            counted = replace(call, subagent=call.subagent or owner is not turn) if owner else call
+            session = (owner or turn).session
+            totals[session] = totals.get(session, Totals()).with_call(counted)
+            if owner is None:
+                outside.append(counted)
+            else:
+                calls[owner.key].append(counted)
+    parts: dict[str, list[Turn]] = defaultdict(list)
+    for turn in [*chosen, *loose]:
+        owner = owners.get(id(turn))
+        if owner is not None and owner is not turn:
+            parts[owner.key].append(turn)
+    finished: list[Task] = []
+    running = 0
+    for turn in chosen:
+        if owners.get(id(turn)) is not turn or not calls[turn.key] or turn.ended_ms is None:
+            continue  # a part of another, a prompt that no model answered, or one without any time
+        if _is_finished(turn, parts[turn.key], now_ms):
+            finished.append(_task(turn, parts[turn.key], calls[turn.key], harness))
+        else:
+            running += 1
+    finished.sort(key=lambda task: (task.started_ms, task.identity))
+    return Collection(tasks=finished, running=running, files=files, skipped=skipped, totals=totals, outside=outside)
+
+
+def _chosen(turns: Iterable[Turn]) -> tuple[list[Turn], list[Turn]]:
+    """Of each turn its fullest record, oldest first; and what has no prompt."""
+    by_key: dict[str, Turn] = {}
+    loose: list[Turn] = []
+    for turn in turns:
+        if not turn.key:
+            loose.append(turn)
+        else:
+            by_key[turn.key] = fuller(by_key[turn.key], turn) if turn.key in by_key else turn
+    return sorted(by_key.values(), key=_when), sorted(loose, key=lambda turn: (_when(turn), turn.session, sorted(turn.calls)))
+
+
+def _owners(chosen: Sequence[Turn], loose: Sequence[Turn]) -> dict[int, Turn]:
+    """The task of each turn: itself, or that which a subagent worked for; nothing for what belongs to no task."""
+    by_key = {turn.key: turn for turn in chosen}
+    by_session: dict[str, list[Turn]] = defaultdict(list)
+    for turn in chosen:
+        by_session[turn.session].append(turn)
+
+    def above(turn: Turn) -> Turn | None:
+        if turn.parent in by_key:
+            return by_key[turn.parent]
+        start = turn.started_ms or 0
+        return next((one for one in reversed(by_session.get(turn.parent_session, ())) if (one.started_ms or 0) <= start), None)
+
+    owners: dict[int, Turn] = {}
+    for turn in [*chosen, *loose]:
+        top, steps = turn, 0
+        while (top.parent or top.parent_session) and steps < 10 and (higher := above(top)) is not None and higher is not turn:
+            top, steps = higher, steps + 1
+        if top.key and (top is turn or not (top.parent or top.parent_session)):
+            # A subagent whose starter is not there is a task of its own no more than an answer without a prompt.
+            if top is turn and (turn.parent or turn.parent_session):
+                continue
+            owners[id(turn)] = top
+    return owners
+
+
+def _is_finished(turn: Turn, parts: Sequence[Turn], now_ms: int) -> bool:
+    if turn.followed or turn.closed:
+        return True
+    return now_ms - max([turn.ended_ms or 0, *(part.ended_ms or 0 for part in parts)]) >= QUIET_MS
+
+
+def _task(turn: Turn, parts: Sequence[Turn], found: Sequence[ModelCall], harness: Harness) -> Task:
+    calls = sorted(found, key=lambda call: (call.at_ms or 0, call.id))
+    own = [call for call in calls if not call.subagent] or calls
+    model = _main_model(own)
+    last = own[-1]
+    providers: dict[str, Provider] = {}
+    windows: dict[str, int] = {}
+    whole = Turn(key=turn.key, session=turn.session)
+    for one in [*parts, turn]:
+        providers |= one.providers
+        windows |= one.windows
+        whole.work.update(one.work)
+        whole.checks |= one.checks
+        for name in ("edited", "created", "read", "named", "tool_calls", "notes"):
+            getattr(whole, name).update(getattr(one, name))
+    window = windows.get(last.model) or context_window(last.model)
+    work = Work(edited=whole.edited, created=whole.created, read=whole.read, tool_calls=len(whole.tool_calls), planned=turn.planned)
+    gates = whole.gates
+    active = turn.active_ms if turn.measured_ms is not None else whole.work.total
+    notes = {Note.RETRIES_NOT_LOGGED, *whole.notes}
+    notes |= {Note.NO_WINDOW} if window is None else set()
+    notes |= {Note.NO_DURATION} if active == 0 else set()
+    notes |= {Note.OUTPUT_PARTIAL} if any(call.partial for call in calls) else set()
+    return Task(
+        identity=turn.key,
+        harness=harness,
+        session=turn.session,
+        started_ms=_when(turn)[0],
+        ended_ms=turn.ended_ms or _when(turn)[0],
+        active_ms=active,
+        calls=tuple(calls),
+        model=model,
+        provider=providers.get(model, Provider.UNKNOWN),
+        task_type=type_of(turn.asked, work),
+        complexity=complexity_of(work),
+        gates=gates,
+        outcome=outcome_of(turn.last[2] or Ending.STOPPED, gates),
+        compactions=len(turn.compactions),
+        context_utilization=min(1.0, last.usage.input / window) if window else 0.0,
+        language=main_language(whole.edited, whole.read, whole.named),
+        notes=frozenset(notes),
+    )
+
+
+def _main_model(calls: Sequence[ModelCall]) -> str:
+    """The model that wrote most of the output; of two that wrote as much, the first by name."""
+    output: Counter[str] = Counter()
+    for call in calls:
+        output[call.model] += call.usage.output
+    return min(output, key=lambda model: (-output[model], model))
+
+
+def _when(turn: Turn) -> tuple[int, str]:
+    return (next((moment for moment in (turn.started_ms, turn.ended_ms) if moment is not None), 0), turn.key)
