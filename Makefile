@@ -34,6 +34,9 @@ format: $(STAMP)  ## Format the code and mend what the linter can.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+soak: $(STAMP)  ## Kill and fork reporting processes, hundreds of times.
+	MOSAIC_TELEMETRY_SOAK=1 $(BIN)/python -m pytest tests/reliability/test_kill.py tests/reliability/test_fork.py
+
 coverage: $(STAMP)  ## Run the tests with coverage.
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest

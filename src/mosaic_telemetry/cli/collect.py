@@ -86,6 +86,7 @@ class _Report:
     collection: Collection
     reported: Sequence[Task]
     events: Sequence[Converted]
+    unfit: Sequence[str]
     delivery: Delivery | None = None
 
     @property
@@ -122,6 +123,7 @@ class _Report:
             "cost_usd_micros": self.cost_micros,
             "cost_unknown": self.unpriced,
             "clamped": self.clamped,
+            "unfit": list(self.unfit),
             "calls_outside_tasks": len(self.collection.outside),
         }
         if self.delivery is not None:
@@ -164,7 +166,8 @@ def _run(collector: Collector, path: Path | None, sink: Sink | None, instance_id
     with ProgressWatcher(files, verbose=switches.verbose) as watcher:
         collection = collector.collect(files, now_ms=time.time_ns() // 1_000_000, watcher=watcher)
     reported = [task for task in collection.tasks if switches.include_unreliable or not task.unreliable]
-    report = _Report(collector, collection, reported, _convert(reported, instance_id))
+    events, unfit = _convert(reported, instance_id)
+    report = _Report(collector, collection, reported, events, unfit)
     if sink is not None:
         report.delivery = sink.deliver([converted.event for converted in report.events]) if report.events else Delivery()
     if switches.as_json and sink is None:
@@ -192,11 +195,17 @@ def _find(collector: Collector, path: Path | None) -> Sequence[Path]:
     return files
 
 
-def _convert(tasks: Sequence[Task], instance_id: str) -> list[Converted]:
-    try:
-        return [to_event(task, instance_id) for task in tasks]
-    except ValidationError as error:
-        raise click.ClickException("; ".join(map(str, error.errors))) from error
+def _convert(tasks: Sequence[Task], instance_id: str) -> tuple[list[Converted], list[str]]:
+    """The events of the tasks, and one line for each task of which none can be made; such a one keeps no other from going."""
+    converted, problems = [], []
+    for task in tasks:
+        try:
+            converted.append(to_event(task, instance_id))
+        except ValidationError as error:
+            if any(problem.field == "instance_id" for problem in error.errors):
+                raise click.ClickException("; ".join(map(str, error.errors))) from error
+            problems.append(str(error))
+    return converted, problems
 
 
 def _show(report: _Report, sink: Sink | None) -> None:
@@ -241,6 +250,7 @@ def _remarks(report: _Report) -> list[str]:
     lines = [f"{text} ({_several(count, 'task')})." for text, count in told]
     if report.left_out:
         lines.append(f"Left out: {_several(report.left_out, 'task')} with token counts that are wrong in the log (--include-unreliable reports them).")
+    lines += [f"Left out, since no event can be made of it: {problem}." for problem in report.unfit]
     if collection.running:
         lines.append(f"Still running: {_several(collection.running, 'task')}; collect again later.")
     if report.clamped:
