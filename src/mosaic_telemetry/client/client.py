@@ -23,8 +23,8 @@ from mosaic_telemetry.schema import FieldError, TaskCompletionEvent, ValidationE
 from mosaic_telemetry.schema.errors import short_repr
 
 if TYPE_CHECKING:
+    from mosaic_telemetry.client.delivery import Delivery
     from mosaic_telemetry.client.predictions import Predictions
-    from mosaic_telemetry.client.submitter import BatchSubmitter
     from mosaic_telemetry.client.worker import FlushRequest, Worker
     from mosaic_telemetry.schema import PredictionQuery, PredictionResponse
 
@@ -224,12 +224,21 @@ class TelemetryClient:
             request = self._request_flush(end)
             if request is None:
                 return True
-            if self._worker is not None and self._worker.is_current:
-                return False  # asked for within on_error, by the very thread that is to send: it does so afterwards
+            if self._must_not_wait():
+                return False
             return request.wait(end - time.monotonic())
         except Exception as error:  # noqa: BLE001 - see track
             self._report(error)
             return False
+
+    def _must_not_wait(self) -> bool:
+        """Whether the sender cannot go on before the caller does: it is the caller, or the caller holds what it needs.
+
+        The first is so within `on_error`; the second in a signal handler that has interrupted `track`. The sender does its
+        work afterwards, and the exit hook sees to the rest.
+        """
+        worker = self._worker
+        return (worker is not None and (worker.is_current or worker.is_held_here)) or self._queue.is_held_here or self._counters.is_held_here
 
     async def _aflush(self, timeout: float) -> bool:  # noqa: ASYNC109 - as aflush
         import asyncio
@@ -282,19 +291,18 @@ class TelemetryClient:
                 self._predictions = Predictions(self.config, self._report)
             return self._predictions
 
-    def _new_submitter(self) -> BatchSubmitter:
+    def _new_delivery(self) -> Delivery:
+        from mosaic_telemetry.client.delivery import Delivery
         from mosaic_telemetry.client.submitter import BatchSubmitter
 
-        return BatchSubmitter(self.config)
+        return Delivery(self.config, self._queue, BatchSubmitter(self.config), self._counters, self._report)
 
     def _ensure_worker(self) -> Worker:
         with self._lock:
             if self._worker is None:
-                from mosaic_telemetry.client.delivery import Delivery
                 from mosaic_telemetry.client.worker import Worker
 
-                delivery = Delivery(self.config, self._queue, self._new_submitter(), self._counters, self._report)
-                self._worker = Worker(self.config, self._queue, delivery, self._counters)
+                self._worker = Worker(self.config, self._queue, self._new_delivery, self._counters)
         _remember(self)
         return self._worker
 

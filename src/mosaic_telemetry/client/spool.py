@@ -199,6 +199,11 @@ class SpoolQueue:
             self._note(segment)
         return count
 
+    @property
+    def is_held_here(self) -> bool:
+        """Whether the calling thread is inside already: a signal handler has interrupted it."""
+        return bool(self._lock._is_owned())  # type: ignore[attr-defined]  # noqa: SLF001 - as threading.Condition asks it
+
     # --- out ---------------------------------------------------------------------------------------------------------
 
     def drain(self, count: int) -> list[QueuedEvent]:
