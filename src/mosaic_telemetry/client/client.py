@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import math
 import os
+import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mosaic_telemetry.client.builder import EventBuilder
@@ -23,8 +25,8 @@ from mosaic_telemetry.schema import FieldError, TaskCompletionEvent, ValidationE
 from mosaic_telemetry.schema.errors import short_repr
 
 if TYPE_CHECKING:
-    from mosaic_telemetry.client.delivery import Delivery
     from mosaic_telemetry.client.predictions import Predictions
+    from mosaic_telemetry.client.submitter import BatchSubmitter
     from mosaic_telemetry.client.worker import FlushRequest, Worker
     from mosaic_telemetry.schema import PredictionQuery, PredictionResponse
 
@@ -76,7 +78,7 @@ class TelemetryClient:
                 return
             if captured(event):
                 return
-            if self._pid != os.getpid():  # forked by someone who does not run Python's hooks, such as uWSGI
+            if self._pid != os.getpid():
                 self._after_fork()
             given_up = self._queue.enqueue(event)
             if given_up:
@@ -109,13 +111,14 @@ class TelemetryClient:
         Returns:
             Whether nothing is left to send. False when time ran out or the server did not take it: the rest stays queued.
         """
-        return self._settled(self._flush(_STOP_TIMEOUT if timeout is None else timeout))
+        return self._flush(_STOP_TIMEOUT if timeout is None else timeout)
 
     # --- life ------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin to send in the background: every `submit_interval`, and whenever a full batch waits. May be called again."""
         try:
+            self._notice_fork()
             if self.config.enabled:
                 self._started = True
                 self._ensure_worker().start()
@@ -132,7 +135,7 @@ class TelemetryClient:
             Whether nothing is left to send.
         """
         self._end()
-        return self._settled(self._flush(_STOP_TIMEOUT if timeout is None else timeout))
+        return self._flush(_STOP_TIMEOUT if timeout is None else timeout)
 
     @property
     def is_running(self) -> bool:
@@ -190,12 +193,12 @@ class TelemetryClient:
 
     async def aflush(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - the same signature as flush
         """`flush` for asyncio: the event loop is never blocked."""
-        return self._settled(await self._aflush(_STOP_TIMEOUT if timeout is None else timeout))
+        return await self._aflush(_STOP_TIMEOUT if timeout is None else timeout)
 
     async def astop(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - the same signature as stop
         """`stop` for asyncio: the event loop is never blocked."""
         self._end()
-        return self._settled(await self._aflush(_STOP_TIMEOUT if timeout is None else timeout))
+        return await self._aflush(_STOP_TIMEOUT if timeout is None else timeout)
 
     async def arefresh_predictions(self, queries: Iterable[PredictionQuery]) -> bool:
         """`refresh_predictions` for asyncio: the event loop is never blocked."""
@@ -210,7 +213,12 @@ class TelemetryClient:
         return await asyncio.to_thread(self.predict, query, timeout)
 
     async def __aenter__(self) -> Self:
-        self.start()
+        if self._worker is None:
+            import asyncio
+
+            await asyncio.to_thread(self.start)  # what sends is imported first, which takes tens of milliseconds
+        else:
+            self.start()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -220,47 +228,45 @@ class TelemetryClient:
 
     def _flush(self, timeout: float) -> bool:
         try:
-            end = time.monotonic() + timeout
+            end = time.monotonic() + _seconds(timeout)
             request = self._request_flush(end)
             if request is None:
-                return True
-            if self._must_not_wait():
+                return self._settled()
+            if _holds_a_lock():
+                # Called by on_error in the very thread that is to send, or by the handler of a signal that came amid `track`:
+                # the sender gets on when whoever calls has returned.
                 return False
-            return request.wait(end - time.monotonic())
+            return request.wait(end - time.monotonic()) and self._settled()
         except Exception as error:  # noqa: BLE001 - see track
             self._report(error)
             return False
-
-    def _must_not_wait(self) -> bool:
-        """Whether the sender cannot go on before the caller does: it is the caller, or the caller holds what it needs.
-
-        The first is so within `on_error`; the second in a signal handler that has interrupted `track`. The sender does its
-        work afterwards, and the exit hook sees to the rest.
-        """
-        worker = self._worker
-        return (worker is not None and (worker.is_current or worker.is_held_here)) or self._queue.is_held_here or self._counters.is_held_here
 
     async def _aflush(self, timeout: float) -> bool:  # noqa: ASYNC109 - as aflush
         import asyncio
 
         try:
-            request = self._request_flush(time.monotonic() + timeout)
-            if request is None:
-                return True
-            loop = asyncio.get_running_loop()
-            done = asyncio.Event()
-            request.on_done(lambda: _wake(loop, done))
-            await asyncio.wait_for(done.wait(), timeout)
+            seconds = _seconds(timeout)
+            end = time.monotonic() + seconds
+            async with asyncio.timeout(seconds):
+                # The first time, what sends is imported, and what others left is read: too much for a loop to wait for.
+                request = self._request_flush(end) if self._worker is not None else await asyncio.to_thread(self._request_flush, end)
+                if request is None:
+                    return self._settled()
+                loop = asyncio.get_running_loop()
+                done = asyncio.Event()
+                request.on_done(lambda: _wake(loop, done))
+                await done.wait()
         except TimeoutError:
             return False
         except Exception as error:  # noqa: BLE001 - see track
             self._report(error)
             return False
         else:
-            return request.delivered
+            return request.delivered and self._settled()
 
     def _request_flush(self, end: float) -> FlushRequest | None:
         """Ask the sender to send all; None where nothing waits."""
+        self._notice_fork()
         if not self.config.enabled or (self._queue.size == 0 and self._worker is None and not self._queue.recover()):
             return None
         from mosaic_telemetry.client.worker import FlushRequest
@@ -270,17 +276,26 @@ class TelemetryClient:
         return request
 
     def _end(self) -> None:
+        self._notice_fork()
         self._started = False
         worker = self._worker
         if worker is not None:
             worker.stop()
 
-    def _settled(self, delivered: bool) -> bool:  # noqa: FBT001 - private
-        """With nothing left to deliver, nothing is left to do at exit either."""
-        if delivered and not self._started and self._queue.size == 0:
-            self._kept = False
-            _unfinished.discard(self)
-        return delivered
+    def _settled(self) -> bool:
+        """All is delivered: nothing is left to do at exit, unless more comes. Always true."""
+        if not self._started:
+            with self._lock:
+                self._kept = False
+                _unfinished.discard(self)
+                if self._queue.size:  # tracked meanwhile
+                    _remember(self)
+        return True
+
+    def _notice_fork(self) -> None:
+        """Someone may have forked without running Python's hooks, such as uWSGI: what waits is the parent's then."""
+        if self._pid != os.getpid():
+            self._after_fork()
 
     @property
     def _forecasts(self) -> Predictions:
@@ -291,18 +306,19 @@ class TelemetryClient:
                 self._predictions = Predictions(self.config, self._report)
             return self._predictions
 
-    def _new_delivery(self) -> Delivery:
-        from mosaic_telemetry.client.delivery import Delivery
+    def _new_submitter(self) -> BatchSubmitter:
         from mosaic_telemetry.client.submitter import BatchSubmitter
 
-        return Delivery(self.config, self._queue, BatchSubmitter(self.config), self._counters, self._report)
+        return BatchSubmitter(self.config)
 
     def _ensure_worker(self) -> Worker:
         with self._lock:
             if self._worker is None:
+                from mosaic_telemetry.client.delivery import Delivery
                 from mosaic_telemetry.client.worker import Worker
 
-                self._worker = Worker(self.config, self._queue, self._new_delivery, self._counters)
+                delivery = Delivery(self.config, self._queue, self._new_submitter(), self._counters, self._report)
+                self._worker = Worker(self.config, self._queue, delivery, self._counters)
         _remember(self)
         return self._worker
 
@@ -322,6 +338,8 @@ class TelemetryClient:
             self._predictions.after_fork()
         self._queue.after_fork()
         self._worker = None
+        self._kept = False
+        _unfinished.discard(self)
 
     def _give_up(self, count: int, reason: str) -> None:
         self._counters.add("dropped", count)
@@ -370,6 +388,26 @@ def _new_queue(config: ResolvedConfig, report: Callable[[Exception], None], give
     return SpoolQueue(config.max_queue_size, (config.spool_dir, config.server_url, config.instance_id), report, give_up)
 
 
+def _seconds(timeout: Any) -> float:
+    """A timeout as a plain number; raises ValueError or TypeError for what is none, before the sender can stumble over it."""
+    if not isinstance(timeout, (int, float)) or isinstance(timeout, bool) or math.isnan(seconds := float(timeout)):
+        raise ValueError(f"timeout: {short_repr(timeout)} is not a number of seconds")
+    return seconds
+
+
+def _holds_a_lock() -> bool:
+    """Whether this thread is inside one of our own modules that hold locks, further down in its stack."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the interpreter's public way, underscore and all
+    while frame is not None:
+        if frame.f_globals.get("__name__") in _LOCKING:
+            return True
+        frame = frame.f_back
+    return False
+
+
+_LOCKING = frozenset(f"mosaic_telemetry.client.{name}" for name in ("queue", "segment", "spool", "stats", "worker"))
+
+
 def _wake(loop: Any, done: Any) -> None:
     try:
         loop.call_soon_threadsafe(done.set)
@@ -395,9 +433,13 @@ def _at_exit() -> None:
     """Deliver what waits, all clients at once, within `EXIT_TIMEOUT` in all; what is left then is in the spool."""
     end = time.monotonic() + EXIT_TIMEOUT
     clients = list(_unfinished)
+    requests = []
     for client in clients:
-        client._end()  # noqa: SLF001 - its own module
-    requests = [client._request_flush(end) for client in clients]  # noqa: SLF001 - its own module
+        try:
+            client._end()  # noqa: SLF001 - its own module
+            requests.append(client._request_flush(end))  # noqa: SLF001 - its own module
+        except Exception as error:  # noqa: BLE001 - one client's trouble is not the others', nor the interpreter's
+            client._report(error)  # noqa: SLF001 - its own module
     for request in requests:
         if request is not None:
             request.wait(end - time.monotonic())

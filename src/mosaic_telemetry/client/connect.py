@@ -114,7 +114,10 @@ def open_socket(target: Target, deadline: float, context: Callable[[], Any], clo
 
 def _connect(host: str, port: int, deadline: float, clock: Callable[[], float]) -> socket.socket:
     failure: OSError = OSError(f"{host} has no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    # As bytes: for a text the sender would import the codec of international names, and a process forked at that moment could
+    # look up no name again, neither ours nor its own.
+    name = host.encode("ascii") if host.isascii() else host
+    for family, kind, protocol, _, address in socket.getaddrinfo(name, port, type=socket.SOCK_STREAM):
         sock = socket.socket(family, kind, protocol)
         try:
             sock.settimeout(left(deadline, clock))

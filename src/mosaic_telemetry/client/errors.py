@@ -11,6 +11,8 @@ Exception
 
 from __future__ import annotations
 
+from mosaic_telemetry.schema.errors import one_line
+
 __all__ = ["AnswerError", "EventDroppedError", "EventRejectedError", "HTTPStatusError", "TelemetryError", "TransportError"]
 
 _TRANSIENT = frozenset({408, 429})
@@ -72,7 +74,7 @@ class EventRejectedError(TelemetryError):
     def __init__(self, event_id: str, reason: str) -> None:
         self.event_id = event_id
         self.reason = reason
-        super().__init__(f"event {event_id} was rejected: {reason}")
+        super().__init__(one_line(f"event {event_id} was rejected: {reason}", 500))
 
 
 class EventDroppedError(TelemetryError):
@@ -86,7 +88,7 @@ class EventDroppedError(TelemetryError):
     def __init__(self, count: int, reason: str) -> None:
         self.count = count
         self.reason = reason
-        super().__init__(f"{count} event{'s' if count != 1 else ''} dropped: {reason}")
+        super().__init__(one_line(f"{count} event{'s' if count != 1 else ''} dropped: {reason}", 500))
 
 
 def _restore(cls: type[TelemetryError], args: tuple[object, ...], state: dict[str, object]) -> TelemetryError:

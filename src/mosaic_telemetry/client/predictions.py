@@ -53,7 +53,7 @@ class Predictions:
         if self._unread:
             self._read_file()
         answer, fresh = self.cache.look(query)
-        if answer is not None and not fresh:
+        if answer is not None and not fresh and self._may_fetch:
             self._fetch_in_background([query])
         return answer
 
@@ -103,7 +103,11 @@ class Predictions:
         """Fetch in a thread of its own; the event is set when the first query's answer is there or will not come."""
         mine, others = self._board(queries)
         if mine:
-            threading.Thread(target=self._fly, args=(mine,), name="mosaic-telemetry-predictions", daemon=True).start()
+            try:
+                threading.Thread(target=self._fly, args=(mine,), name="mosaic-telemetry-predictions", daemon=True).start()
+            except RuntimeError as error:  # no more threads, or the interpreter goes down: nobody may wait for this flight
+                self._land(mine, complete=False)
+                self._report(error)
         return next((flight.done for flight in (*mine.values(), *others)), threading.Event())
 
     def _fly(self, mine: dict[PredictionQuery, _Flight]) -> bool:
@@ -114,12 +118,15 @@ class Predictions:
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must wake
             self._report(error)
         finally:
-            with self._lock:
-                for query, flight in mine.items():
-                    flight.complete = complete
-                    self._flights.pop(query, None)
-                    flight.done.set()
+            self._land(mine, complete=complete)
         return complete
+
+    def _land(self, mine: dict[PredictionQuery, _Flight], *, complete: bool) -> None:
+        with self._lock:
+            for query, flight in mine.items():
+                flight.complete = complete
+                self._flights.pop(query, None)
+                flight.done.set()
 
     def _fetch(self, wanted: list[PredictionQuery]) -> bool:
         from mosaic_telemetry.client.submitter import BatchSubmitter

@@ -53,10 +53,6 @@ class Buffer(Protocol):
     def after_fork(self) -> None:
         """In a forked child: begin with nothing; what waits is the parent's to deliver."""
 
-    @property
-    def is_held_here(self) -> bool:
-        """Whether the calling thread is inside already: a signal handler has interrupted it."""
-
 
 class EventQueue:
     """A bounded first-in, first-out queue in memory, safe to use from any thread.
@@ -88,11 +84,6 @@ class EventQueue:
                 self._events.popleft()
                 self._events.append(event)
             return 1
-
-    @property
-    def is_held_here(self) -> bool:
-        """Whether the calling thread is inside already: a signal handler has interrupted it."""
-        return bool(self._lock._is_owned())  # type: ignore[attr-defined]  # noqa: SLF001 - as threading.Condition asks it
 
     def drain(self, count: int | None = None) -> list[QueuedEvent]:
         """Take up to `count` events from the front; all without `count`."""

@@ -152,9 +152,10 @@ class SpoolQueue:
         self._segment = segment
         for index, (data, where, _) in enumerate(self._entries):
             if where is None:
-                self._entries[index] = (data, segment, segment.size)
+                start = segment.size
                 segment.append(data + b"\n")
                 segment.pending += 1
+                self._entries[index] = (data, segment, start)  # only now: where writing failed, it is in no file
         return segment
 
     def _fail(self, error: Exception) -> None:
@@ -198,11 +199,6 @@ class SpoolQueue:
         for segment in touched:
             self._note(segment)
         return count
-
-    @property
-    def is_held_here(self) -> bool:
-        """Whether the calling thread is inside already: a signal handler has interrupted it."""
-        return bool(self._lock._is_owned())  # type: ignore[attr-defined]  # noqa: SLF001 - as threading.Condition asks it
 
     # --- out ---------------------------------------------------------------------------------------------------------
 

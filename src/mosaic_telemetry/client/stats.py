@@ -45,11 +45,6 @@ class Counters:
         """In a forked child: another thread may have held the lock."""
         self._lock = threading.RLock()
 
-    @property
-    def is_held_here(self) -> bool:
-        """Whether the calling thread is inside already: a signal handler has interrupted it."""
-        return bool(self._lock._is_owned())  # type: ignore[attr-defined]  # noqa: SLF001 - as threading.Condition asks it
-
     def add(self, name: str, count: int = 1) -> None:
         """Add to the counter `name` of `Stats`."""
         with self._lock:

@@ -110,11 +110,17 @@ class HTTPTransport:
             connection.putheader(name, value)
         if body is not None:
             connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body)
+        try:
+            connection.endheaders(body)
+        except (BrokenPipeError, ConnectionResetError):
+            # A server may refuse a body before it has read all of it, and close; its answer waits here then.
+            answered_early = True
+        else:
+            answered_early = False
         with connection.getresponse() as response:
             data = _read(response)
         reply = Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, data)
-        if response.will_close:
+        if response.will_close or answered_early:
             self.close()
         return reply
 

@@ -7,19 +7,17 @@ flush tries at once, and only a running `Retry-After` holds it back.
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from mosaic_telemetry.client.config import ResolvedConfig
+from mosaic_telemetry.client.delivery import Delivery
 from mosaic_telemetry.client.queue import Buffer
 from mosaic_telemetry.client.retry import backoff
 from mosaic_telemetry.client.stats import Counters
-
-if TYPE_CHECKING:
-    from mosaic_telemetry.client.delivery import Delivery
-    from mosaic_telemetry.client.submitter import SubmitResult
+from mosaic_telemetry.client.submitter import SubmitResult
 
 __all__ = ["FlushRequest", "Worker"]
 
@@ -63,11 +61,10 @@ class FlushRequest:
 class Worker:
     """Runs a `Delivery` in a thread of its own."""
 
-    def __init__(self, config: ResolvedConfig, buffer: Buffer, new_delivery: Callable[[], Delivery], counters: Counters) -> None:
+    def __init__(self, config: ResolvedConfig, buffer: Buffer, delivery: Delivery, counters: Counters) -> None:
         self._config = config
         self._buffer = buffer
-        self._new_delivery = new_delivery
-        self._made: Delivery | None = None
+        self._delivery = delivery
         self._counters = counters
         self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -88,11 +85,6 @@ class Worker:
     def is_current(self) -> bool:
         """Whether the caller runs in the sender's own thread, as `on_error` may."""
         return threading.current_thread() is self._thread
-
-    @property
-    def is_held_here(self) -> bool:
-        """Whether the calling thread is inside already: a signal handler has interrupted it."""
-        return bool(self._condition._is_owned())  # type: ignore[attr-defined]  # noqa: SLF001 - as threading.Condition itself asks
 
     def start(self) -> None:
         """Begin to send in the background."""
@@ -128,13 +120,6 @@ class Worker:
             request.finish(delivered=self._round([request]))
             self._delivery.close()
             self._buffer.close()
-
-    @property
-    def _delivery(self) -> Delivery:
-        """What sends; made, with all that it imports, by the thread that sends, so that nobody else waits for it."""
-        if self._made is None:
-            self._made = self._new_delivery()
-        return self._made
 
     def _ensure_thread(self) -> None:
         if self._thread is None or not self._thread.is_alive():
@@ -202,10 +187,8 @@ class Worker:
         if result.retry_after is not None:
             self._held_until = max(self._held_until, now + min(result.retry_after, self._config.max_retry_after))
         if result.error is not None and result.error.transient:
-            from random import random
-
             self._failures += 1
-            self._not_before = now + backoff(self._failures, random)
+            self._not_before = now + backoff(self._failures, random.random)
             return True
         # A permanent answer needs a person (a new key, another URL): ask ever more seldom, and lose nothing meanwhile.
         self._pauses += 1

@@ -1,0 +1,165 @@
+"""Where events wait on disk: for this user alone, for one server alone, and nowhere when they should not."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from support.waiting import wait_for
+
+from mosaic_telemetry import TelemetryClient, TelemetryConfig
+from mosaic_telemetry.testing import Answer, LocalServer
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+
+
+def segments(spool: Path) -> list[Path]:
+    return sorted(spool.glob("*/*.jsonl"))
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.lstat().st_mode)
+
+
+@pytest.fixture
+def no_mask():
+    """The most careless of umasks."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def directory(new_client, new_event, spool):
+    """The directory of `server` in the spool, as the client makes it, empty."""
+    client = new_client()
+    client.track(new_event())
+    assert client.stop(20)
+    wait_for(lambda: not segments(spool), what="the removal of the file")
+    (found,) = spool.iterdir()
+    return found
+
+
+def test_the_default_is_the_users_state_directory(server, new_event, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    client = TelemetryClient(TelemetryConfig(server.url, server.api_key, server.instance_id))
+    client.track(new_event())
+    (segment,) = segments(tmp_path / "mosaic-telemetry" / "spool")
+    assert segment.read_bytes().count(b"\n") == 1
+    assert client.stop(20)
+    wait_for(lambda: not segments(tmp_path / "mosaic-telemetry" / "spool"), what="the removal of the file")
+
+
+@pytest.mark.usefixtures("no_mask")
+def test_files_and_directories_are_this_users_alone(new_client, server, new_event, spool):
+    client = new_client(batch_size=1)
+    for _ in range(3):
+        client.track(new_event())
+    server.rule = lambda _: Answer(status=401) if len(server.events) == 2 else None
+    assert not client.flush(20)  # two are delivered, so that there is a checkpoint as well
+    files = [path for path in spool.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".jsonl", ".sent", ".json"}
+    assert {mode(path) for path in files} == {0o600}
+    assert {mode(path) for path in (spool, *spool.iterdir())} == {0o700}
+
+
+def test_a_directory_that_others_can_read_is_closed_to_them(directory, new_client, new_event):
+    directory.chmod(0o755)
+    client = new_client()
+    client.track(new_event())
+    assert mode(directory) == 0o700
+
+
+def test_a_linked_directory_is_refused(directory, new_client, new_event, errors, tmp_path, spool):
+    elsewhere = tmp_path / "elsewhere"
+    directory.rename(elsewhere)
+    directory.symlink_to(elsewhere)
+    before = sorted(elsewhere.iterdir())
+    client = new_client()
+    for _ in range(3):
+        client.track(new_event())
+    assert sorted(elsewhere.iterdir()) == before
+    assert [str(error) for error in errors] == [f"cannot spool to {spool}: {directory} is no directory; events are kept in memory meanwhile"]
+    assert client.flush(20)
+
+
+def test_a_linked_root_is_refused(new_client, new_event, errors, tmp_path, spool):
+    (tmp_path / "elsewhere").mkdir()
+    spool.symlink_to(tmp_path / "elsewhere")
+    client = new_client()
+    client.track(new_event())
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert [str(error) for error in errors] == [f"cannot spool to {spool}: {spool} is no directory; events are kept in memory meanwhile"]
+
+
+@needs_root
+@pytest.mark.parametrize("which", ["root", "directory"])
+def test_a_directory_of_another_user_is_refused(directory, new_client, server, new_event, errors, spool, which):
+    os.chown(spool if which == "root" else directory, 65534, -1)
+    client = new_client()
+    client.track(new_event())
+    assert segments(spool) == []
+    assert len(errors) == 1
+    assert "belongs to another user" in str(errors[0])
+    assert client.flush(20)
+    assert len(server.events) == 2
+
+
+@pytest.mark.parametrize("kind", ["symbolic link", "hard link", "directory", "pipe"])
+def test_a_file_that_only_looks_like_ours_is_left_alone(directory, server, deliver_rest, tmp_path, kind):
+    outside = tmp_path / "outside.jsonl"
+    outside.write_text('{"event_id": "of somebody else"}\n', encoding="utf-8")
+    name = directory / "0000000000001-1-00000000.jsonl"
+    match kind:
+        case "symbolic link":
+            name.symlink_to(outside)
+        case "hard link":
+            name.hardlink_to(outside)
+        case "directory":
+            name.mkdir()
+        case _:
+            os.mkfifo(name)
+    assert deliver_rest()
+    assert len(server.events) == 1
+    assert outside.read_text(encoding="utf-8") == '{"event_id": "of somebody else"}\n'
+    assert name.is_symlink() or name.exists()
+
+
+def test_a_checkpoint_that_is_a_link_is_not_followed(directory, server, program, deliver_rest, tmp_path):
+    program("track(new_client(), 3); os._exit(0)").end()
+    (segment,) = directory.glob("*.jsonl")
+    precious = tmp_path / "precious"
+    precious.write_text("7", encoding="utf-8")
+    Path(f"{segment}.sent").symlink_to(precious)
+    assert deliver_rest(batch_size=1)
+    assert len(server.events) == 4
+    assert precious.read_text(encoding="utf-8") == "7"
+
+
+def test_events_for_one_server_are_never_sent_to_another(server, deliver_rest, program, spool):
+    leave = "track(new_client(), 2); os._exit(0)"
+    with LocalServer() as other:
+        mine, theirs, strangers = program(leave), program(leave, server_url=other.url), program(leave, instance_id="11111111-1111-4111-8111-111111111111")
+        for one in (mine, theirs, strangers):
+            one.end()
+        assert deliver_rest()
+        assert (set(server.events), set(other.events)) == (set(mine.ids), set())
+        assert deliver_rest(server_url=other.url)
+        assert (set(server.events), set(other.events)) == (set(mine.ids), set(theirs.ids))
+    (left,) = segments(spool)
+    assert all(one in left.read_text(encoding="utf-8") for one in strangers.ids)
+
+
+@pytest.mark.parametrize("change", [{"spool_dir": None}, {"dry_run": True}, {"enabled": False}], ids=["memory", "dry run", "disabled"])
+def test_nothing_is_written_or_taken_up_that_need_not_be(new_client, server, new_event, spool, program, deliver_rest, change):
+    program("track(new_client(), 3); os._exit(0)").end()
+    (left,) = segments(spool)
+    before = {path: path.read_bytes() for path in spool.rglob("*") if path.is_file()}
+    client = new_client(**change)
+    with client:
+        client.track(new_event())
+        client.flush(20)
+    assert {path: path.read_bytes() for path in spool.rglob("*") if path.is_file()} == before
+    assert deliver_rest()
+    wait_for(lambda: not left.exists(), what="the removal of the file")
+    assert len(server.events) == (4 if change == {"spool_dir": None} else 3)
