@@ -68,3 +68,12 @@ def test_a_newer_database(tmp_path):
     with open_engine(tmp_path / "t.db") as engine:
         engine._store._writer.submit(lambda connection: connection.pragma("user_version", 99)).result()
     assert "newer" in refused("--port", 0, "--database", tmp_path / "t.db")
+
+
+def test_json_says_where_it_listens(tmp_path):
+    words = [sys.executable, "-m", "mosaic_telemetry", "serve", "--port", "0", "--database", str(tmp_path / "t.db"), "--json"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        answer = json.loads(process.stdout.readline())
+        process.terminate()
+    assert answer["url"].startswith("http://127.0.0.1:")
+    assert answer["database"] == str(tmp_path / "t.db")

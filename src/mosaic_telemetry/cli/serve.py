@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
 import click
 
+from mosaic_telemetry.cli.common import json_option
 from mosaic_telemetry.cli.database import database_option, open_database
 from mosaic_telemetry.server import bind, create_app, run
 
@@ -17,7 +19,8 @@ __all__ = ["command"]
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for every one of this machine.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port to listen on; 0 for any free one.")
 @database_option
-def command(host: str, port: int, database: Path) -> None:
+@json_option
+def command(host: str, port: int, database: Path, *, as_json: bool) -> None:
     """Run the server until SIGTERM or Ctrl-C.
 
     It needs nothing but a SQLite file. Instances and API keys come from `mosaic-telemetry admin create-instance`, also while
@@ -31,5 +34,6 @@ def command(host: str, port: int, database: Path) -> None:
         raise click.ClickException(f"cannot listen on {host} port {port}: {why}; choose another with --host and --port") from error
     with bound, open_database(database) as engine:
         shown = f"[{host}]" if ":" in host else host
-        line = f"mosaic-telemetry server listening on http://{shown}:{bound.getsockname()[1]} (database {database})"
+        url = f"http://{shown}:{bound.getsockname()[1]}"
+        line = json.dumps({"url": url, "database": str(database)}) if as_json else f"mosaic-telemetry server listening on {url} (database {database})"
         run(create_app(engine), bound, ready=lambda: click.echo(line))

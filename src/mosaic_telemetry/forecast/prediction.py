@@ -162,4 +162,10 @@ def _data(cell: Summary, rows: Sequence[Sequence[float]]) -> PredictionData:
 
 
 def _named(values: Sequence[float]) -> dict[str, float]:
-    return dict(zip(QUANTILES, map(round, values), strict=True))
+    return dict(zip(QUANTILES, map(_rounded, values), strict=True))
+
+
+def _rounded(value: float) -> float:
+    """A quantile as a whole number, where that takes at most 1 % of it; else, as between small numbers, with two decimals."""
+    whole = round(value)
+    return whole if abs(value - whole) <= value / 100 else round(value, 2)
