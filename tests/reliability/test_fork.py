@@ -169,7 +169,7 @@ def test_a_child_that_is_killed_leaves_its_events_to_the_parent(program, finish,
     code = (
         CODE.format(fork=fork)
         + """
-    client = new_client(submit_interval=0.05)
+    client = new_client(submit_interval=1.0)  # longer than the rest before a bare fork: the thread sleeps then
     client.start()
     track(client, 2)
     def work():
