@@ -63,7 +63,9 @@ def test_sigkill_under_load_loses_nothing_acknowledged_and_counts_nothing_twice(
     for (data,) in rows(own_server.database, "SELECT data FROM cells"):
         cell = Cell.from_bytes(data)
         assert cell.events == cell.duration_ms.total == len(ids)
-    assert rows(own_server.database, "SELECT sum(events) FROM daily_cells") == [(len(ids),)]
+    assert rows(own_server.database, "SELECT sum(events) FROM daily_totals") == [(len(ids),)]
+    with open_engine(own_server.database) as engine:
+        assert engine.verify() == []
 
 
 def test_events_that_were_not_counted_when_the_process_died_are_counted_by_the_next(own_server):
@@ -72,7 +74,8 @@ def test_events_that_were_not_counted_when_the_process_died_are_counted_by_the_n
     own_server.process.communicate()
     with open_engine(own_server.database) as engine:
         engine.roll_up()
-    assert rows(own_server.database, "SELECT events FROM cells") == [(50,)] * 6
+        assert engine.verify() == []
+    assert rows(own_server.database, "SELECT events FROM shares") == [(50,)] * 6
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -90,7 +93,7 @@ def test_a_graceful_stop_finishes_what_was_accepted_and_exits_with_0(own_server,
     assert (code, errors) == (0, "")
     assert not Path(f"{own_server.database}-wal").exists(), "the last connection was not closed"
     assert {row[0].hex() for row in rows(own_server.database, "SELECT event_id FROM events")} >= {event_id.replace("-", "") for event_id in acknowledged}
-    assert rows(own_server.database, "SELECT (SELECT max(sequence) FROM events) - sequence FROM watermark") == [(0,)]
+    assert rows(own_server.database, "SELECT (SELECT max(sequence) FROM events) - counted FROM cell_state") == [(0,)]
 
 
 def rows(path, query):

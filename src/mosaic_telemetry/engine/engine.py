@@ -11,11 +11,14 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from mosaic_telemetry.engine.accounts import Credentials, digest_of, new_credentials
+from mosaic_telemetry.engine.background import Background
 from mosaic_telemetry.engine.decode import parse_json
 from mosaic_telemetry.engine.errors import DatabaseError, FormError
 from mosaic_telemetry.engine.ingest import Judged, judge, read_batch
+from mosaic_telemetry.engine.keeping import Keeper, Retention
 from mosaic_telemetry.engine.predict import predict
-from mosaic_telemetry.engine.store import Instance, Store
+from mosaic_telemetry.engine.recount import differences
+from mosaic_telemetry.engine.store import Instance, Store, StoredEvent
 from mosaic_telemetry.engine.store.sqlite import SqliteStore
 from mosaic_telemetry.schema import (
     BatchEventResponse,
@@ -55,11 +58,15 @@ class Engine:
     Args:
         store: closed by `close`.
         now: the time, in seconds since 1970.
+        retention: how long events count and are kept.
+        keep: whether to keep the store's cells in a thread of this process; without it another process has to.
     """
 
-    def __init__(self, store: Store, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Store, now: Callable[[], float] = time.time, retention: Retention | None = None, *, keep: bool = True) -> None:
         self._store = store
         self._now = now
+        self._keeper = Keeper(store, now, retention)
+        self._background = Background(self._keeper) if keep else None
 
     def submit(self, instance: Instance, body: bytes) -> Submission:
         """Take the body of `POST /v1/events/batch`; does not wait for the store.
@@ -82,7 +89,7 @@ class Engine:
         judged = judge([encode_event(event) for event in events], instance.instance_id)
         new: list[bool] = []
         for start in range(0, len(judged.events), _CHUNK):
-            new += self._store.insert(instance.number, self._now_ms(), judged.events[start : start + _CHUNK]).result()
+            new += self._insert(instance, judged.events[start : start + _CHUNK]).result()
         return judged.answer(new)
 
     def read_queries(self, body: bytes) -> Sequence[PredictionQuery]:
@@ -106,8 +113,12 @@ class Engine:
         return predict(self._store, queries)
 
     def roll_up(self) -> None:
-        """Let predictions count every event that is durable now; without it they do so within a second."""
-        self._store.roll_up().result()
+        """Let predictions count every event that is durable now; without it they do so within a second.
+
+        Raises:
+            DatabaseError: the database failed.
+        """
+        self._keeper.catch_up()
 
     def authenticate(self, api_key: str) -> Instance | None:
         """Whose key this is; None if it does not work. A key works as soon as it was made, by whatever process."""
@@ -145,20 +156,47 @@ class Engine:
         """
         return self._store.replace_keys(instance_id, None, self._now_ms()).result()
 
+    def erase(self, instance: Instance) -> int:
+        """Delete all events of an instance, and take its share out of every prediction; returns how many events there were.
+
+        What is stored when this is called is gone when it returns. Killed midway, it is to be called again.
+
+        Raises:
+            DatabaseError: the database failed.
+        """
+        return self._keeper.erase(instance.number)
+
+    def verify(self) -> list[str]:
+        """What of the cells is not what the events come to, a line each. Reads every event.
+
+        Raises:
+            DatabaseError: the database failed.
+        """
+        return differences(self._store)
+
     def check(self) -> None:
         """Raise `DatabaseError` if the store cannot answer."""
         self._store.check()
 
     def close(self) -> None:
         """Finish what was handed over, then close the store."""
+        if self._background:
+            self._background.stop()
         self._store.close()
 
     def _submit(self, instance: Instance, judged: Judged) -> Submission:
         if judged.events:
-            return Submission(self._store.insert(instance.number, self._now_ms(), judged.events), judged)
+            return Submission(self._insert(instance, judged.events), judged)
         stored: Future[list[bool]] = Future()
         stored.set_result([])
         return Submission(stored, judged)
+
+    def _insert(self, instance: Instance, events: Sequence[StoredEvent]) -> Future[list[bool]]:
+        stored = self._store.insert(instance.number, self._now_ms(), events)
+        if self._background:
+            background = self._background
+            stored.add_done_callback(lambda _: background.wake())
+        return stored
 
     def _now_ms(self) -> int:
         return int(self._now() * 1000)

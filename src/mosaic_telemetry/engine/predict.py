@@ -72,10 +72,9 @@ def _ladders(store: Store, queries: Sequence[PredictionQuery]) -> list[list[_Fou
 
 def _read(store: Store, keys: Sequence[CellKey]) -> dict[CellKey, _Found | None]:
     """The cells of these names, each read once; None for an empty one."""
-    read = {key: store.find_cell(key) for key in dict.fromkeys(keys)}
-    there = {key: stored for key, stored in read.items() if stored}
+    there = store.find_cells(dict.fromkeys(keys))
     found = dict(zip(there, summaries([stored.cell for stored in there.values()]), strict=True))
-    return {key: _Found(found[key], stored.updated_ms) if stored else None for key, stored in read.items()}
+    return {key: _Found(found[key], there[key].updated_ms) if key in there else None for key in keys}
 
 
 def _level(ladder: Sequence[_Found | None]) -> int:

@@ -1,94 +1,131 @@
-"""Counting events into cells, without a store: the pure part of the roll-up."""
+"""Counting events into cells, shares and totals, without a store. All of it is linear: what was counted can be taken out again."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mosaic_telemetry.forecast import ABSENT, Cell, CellKey, Counts, Keys, Tasks, keys_of
+from mosaic_telemetry.engine.store import COUNTS, EventRow, Share, ShareKey, TotalKey, Totals
+from mosaic_telemetry.forecast import ABSENT, Cell, CellKey, Counts, Tasks, keys_of
+from mosaic_telemetry.schema import Outcome, Provider
 
-__all__ = ["DAY_MS", "Counted", "CountedTask", "count"]
+__all__ = ["DAY_MS", "Counted", "count", "merged"]
 
 DAY_MS = 86_400_000
 
-K = TypeVar("K", bound=Hashable)
-
-
-class CountedTask(NamedTuple):
-    """What of an event goes into cells.
-
-    Attributes:
-        received_ms: when the server received it, in milliseconds since 1970.
-        timestamp_ms: when the task ended, in milliseconds since 1970.
-        task_type: dimension.
-        model: dimension, as it was sent.
-        provider: dimension.
-        complexity: dimension.
-        numbers: one number for each column of `forecast.Tasks`, in its order.
-    """
-
-    received_ms: int
-    timestamp_ms: int
-    task_type: str
-    model: str
-    provider: str
-    complexity: str
-    numbers: tuple[int, ...]
+Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What is to be merged.
+    """What some events come to.
 
     Attributes:
-        window: into cells of every level over the window.
-        daily: into cells of level 0, by day since 1970.
-        updated_ms: when the newest of the events was received, in milliseconds since 1970, by cell.
+        cells: by name, on every level of the ladder.
+        shares: what of these cells is whose.
+        totals: by day and dimensions.
     """
 
-    window: dict[CellKey, Cell]
-    daily: dict[tuple[CellKey, int], Cell]
-    updated_ms: dict[CellKey, int]
+    cells: dict[CellKey, Cell]
+    shares: dict[ShareKey, Share]
+    totals: dict[TotalKey, Totals]
 
 
-def count(tasks: Sequence[CountedTask]) -> Counted:
-    """Count each task once into each cell that it belongs to."""
-    known: dict[tuple[str, ...], tuple[CellKey, ...]] = {}
-    levels = []
-    for task in tasks:
-        dimensions = task[2:6]
-        keys = known.get(dimensions)
-        if keys is None:
-            keys = known[dimensions] = keys_of(*dimensions)
-        levels.append(keys)
-    what = _columns(np.array([task.numbers for task in tasks], dtype=np.int64)).keys()
-    window: dict[CellKey, Cell] = {}
-    for level in range(len(levels[0])):
-        window |= _cells([keys[level] for keys in levels], what)
-    daily = _cells([(keys[0], task.timestamp_ms // DAY_MS) for keys, task in zip(levels, tasks, strict=True)], what)
-    updated_ms: dict[CellKey, int] = {}
-    for keys, task in zip(levels, tasks, strict=True):
-        for key in keys:
-            if task.received_ms > updated_ms.get(key, -1):
-                updated_ms[key] = task.received_ms
-    return Counted(window, daily, updated_ms)
+def merged(one: Counted, other: Counted) -> Counted:
+    """What the events of both come to."""
+    cells = {key: cell.copy() for key, cell in one.cells.items()}
+    for key, cell in other.cells.items():
+        if key in cells:
+            cells[key].merge(cell)
+        else:
+            cells[key] = cell
+    shares = dict(one.shares)
+    for share_key, share in other.shares.items():
+        shares[share_key] = share.joined(shares.get(share_key))
+    totals = dict(one.totals)
+    for total_key, total in other.totals.items():
+        totals[total_key] = Totals(*map(sum, zip(total, totals.get(total_key, Totals()), strict=True)))
+    return Counted(cells, shares, totals)
 
 
-def _cells(owners: list[K], what: Keys) -> dict[K, Cell]:
-    """The cell of each owner, from the owner of each row of `what`: all of them in one sort."""
-    places: dict[K, int] = {}
-    numbers = np.array([places.setdefault(owner, len(places)) for owner in owners], dtype=np.int64)
-    tagged = (numbers[:, None] << 16) | what
-    tags, counts = np.unique(tagged[what != ABSENT], return_counts=True)
-    bounds = tags.searchsorted(np.arange(len(places) + 1) << 16).tolist()
-    keys = tags & 0xFFFF
-    return {owner: Cell(Counts(keys[start:end], counts[start:end])) for owner, start, end in zip(places, bounds, bounds[1:], strict=False)}
+def count(rows: Sequence[EventRow]) -> Counted:
+    """Count each event that counts once into each cell that it belongs to."""
+    rows = [row for row in rows if row.standing == COUNTS]
+    if not rows:
+        return Counted({}, {}, {})
+    groups: dict[tuple[str, ...], int] = {}
+    members = np.array([groups.setdefault(row[5:9], len(groups)) for row in rows], dtype=np.int64)
+    ladders = [keys_of(*dimensions) for dimensions in groups]
+    tasks = _tasks(rows)
+    return Counted(_cells(members, ladders, tasks), _shares(rows, members, ladders), _totals(rows, tasks))
 
 
-def _columns(rows: NDArray[np.int64]) -> Tasks:
-    amounts, flags = rows[:, :6].T, rows[:, 6:].T.astype(np.bool_)
-    return Tasks(*amounts, *flags)
+def _tasks(rows: Sequence[EventRow]) -> Tasks:
+    numbers = np.array([row[11:] for row in rows], dtype=np.int64).T
+    success = np.array([row.outcome == Outcome.SUCCESS for row in rows])
+    free = np.array([row.provider == Provider.OLLAMA for row in rows])
+    gate_passed, input_tokens, output_tokens, cost, duration, estimated_input, estimated_output = numbers
+    return Tasks(input_tokens, output_tokens, cost, duration, estimated_input, estimated_output, gate_passed.astype(np.bool_), success, free)
+
+
+def _cells(members: Numbers, ladders: Sequence[tuple[CellKey, ...]], tasks: Tasks) -> dict[CellKey, Cell]:
+    """The cells of all levels: the rows are counted by group once, in one sort, and each level adds up groups."""
+    what = tasks.keys()
+    tags, counts = np.unique(((members[:, None] << 16) | what)[what != ABSENT], return_counts=True)
+    groups, keys = tags >> 16, tags & 0xFFFF
+    cells: dict[CellKey, Cell] = {}
+    for level in range(len(ladders[0])):
+        places: dict[CellKey, int] = {}
+        owners = np.array([places.setdefault(ladder[level], len(places)) for ladder in ladders], dtype=np.int64)
+        summed_tags, summed = _summed((owners[groups] << 16) | keys, counts)
+        bounds = summed_tags.searchsorted(np.arange(len(places) + 1) << 16).tolist()
+        summed_keys = summed_tags & 0xFFFF
+        for key, start, end in zip(places, bounds, bounds[1:], strict=False):
+            cells[key] = Cell(Counts(summed_keys[start:end], summed[start:end]))
+    return cells
+
+
+def _summed(tags: Numbers, counts: Numbers) -> tuple[Numbers, Numbers]:
+    """Each tag once, rising, with the sum of its counts."""
+    order = tags.argsort(kind="stable")
+    tags = tags[order]
+    starts = np.flatnonzero(np.concatenate(([True], tags[1:] != tags[:-1])))
+    return tags[starts], np.add.reduceat(counts[order], starts)
+
+
+def _shares(rows: Sequence[EventRow], members: Numbers, ladders: Sequence[tuple[CellKey, ...]]) -> dict[ShareKey, Share]:
+    parts: dict[tuple[int, int], tuple[int, int]] = {}
+    for row, group in zip(rows, members.tolist(), strict=True):
+        events, newest = parts.get((group, row.instance), (0, 0))
+        parts[group, row.instance] = (events + 1, max(newest, row.received_ms))
+    shares: dict[ShareKey, Share] = {}
+    for (group, instance), (events, newest) in parts.items():
+        for key in ladders[group]:
+            shares[key, instance] = Share(events, newest).joined(shares.get((key, instance)))
+    return shares
+
+
+def _totals(rows: Sequence[EventRow], tasks: Tasks) -> dict[TotalKey, Totals]:
+    places: dict[tuple[int | str, ...], int] = {}
+    owners = np.array([places.setdefault((row.timestamp_ms // DAY_MS, *row[5:10]), len(places)) for row in rows], dtype=np.int64)
+    priced = tasks.priced
+    columns = np.stack(
+        [
+            np.ones(len(rows), dtype=np.int64),
+            tasks.success,
+            tasks.gate_passed,
+            priced,
+            priced & tasks.success,
+            np.where(priced, tasks.cost_micros, 0),
+            tasks.input_tokens,
+            tasks.output_tokens,
+            tasks.duration_ms,
+        ],
+        axis=1,
+    ).astype(np.int64)
+    sums = np.zeros((len(places), columns.shape[1]), dtype=np.int64)
+    np.add.at(sums, owners, columns)
+    return {TotalKey(*place): Totals(*numbers) for place, numbers in zip(places, sums.tolist(), strict=True)}  # type: ignore[arg-type]  # a day, then texts

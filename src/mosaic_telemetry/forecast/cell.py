@@ -169,6 +169,10 @@ class Cell:
         """
         self.counts.subtract(other.counts)
 
+    def copy(self) -> Cell:
+        """An equal cell that goes its own way."""
+        return Cell(Counts(self.counts.keys, self.counts.counts))
+
     def to_bytes(self) -> bytes:
         """Compact serial form, with a version byte."""
         return self.counts.to_bytes()

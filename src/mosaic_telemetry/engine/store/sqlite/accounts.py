@@ -7,16 +7,16 @@ from uuid import UUID
 import apsw
 
 from mosaic_telemetry.engine.errors import UnknownInstanceError
-from mosaic_telemetry.engine.store.protocol import Instance
+from mosaic_telemetry.engine.store.values import Instance
 
 __all__ = ["all_instances", "create_instance", "instance_by_key", "replace_keys"]
 
 _SELECT = """
 SELECT number, instance_id, name, created_ms,
-       (SELECT count(*) FROM api_keys WHERE instance = number AND revoked_ms IS NULL), local
+       (SELECT count(*) FROM api_keys WHERE instance = instances.number AND revoked_ms IS NULL), local
 FROM instances
 """
-_BY_KEY = _SELECT + "WHERE number = (SELECT instance FROM api_keys WHERE digest = ? AND revoked_ms IS NULL)"  # noqa: S608 - fixed texts
+_BY_KEY = _SELECT + "WHERE instances.number = (SELECT instance FROM api_keys WHERE digest = ? AND revoked_ms IS NULL)"  # noqa: S608 - fixed texts
 
 
 def instance_by_key(connection: apsw.Connection, digest: bytes) -> Instance | None:

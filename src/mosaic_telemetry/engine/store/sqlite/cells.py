@@ -1,100 +1,152 @@
-"""Events into cells: the roll-up, and reading a cell.
-
-The table of events is the truth; cells follow it. A watermark names the last event that is counted. The roll-up reads the
-events behind it, adds them to their cells and moves the watermark, all in one transaction: a crash at any point leaves
-either both or neither, so that no event is missed and none is counted twice. Ingest pays nothing for it but the row.
-"""
+"""Cells, shares, totals and records in their tables."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+
 import apsw
 
-from mosaic_telemetry.engine.rollup import CountedTask, count
-from mosaic_telemetry.engine.store.protocol import StoredCell
 from mosaic_telemetry.engine.store.sqlite.texts import Texts
+from mosaic_telemetry.engine.store.values import CellState, Change, RecordKey, Share, ShareKey, StoredCell, TotalKey, Totals
 from mosaic_telemetry.forecast import Cell, CellKey
-from mosaic_telemetry.schema import Outcome, Provider
 
-__all__ = ["find_cell", "is_behind", "roll_up"]
+__all__ = ["apply_change", "find_cells", "find_records", "find_shares", "find_totals", "list_cells", "list_shares", "read_state"]
 
-_CHUNK = 8192
 _SEPARATOR = "\x1f"  # no dimension holds it: enum values are plain words, and the model stands between them as a whole
 
-_BEHIND = """
-SELECT sequence, received_ms, timestamp_ms, task_type, model, provider, complexity, actual_input_tokens, actual_output_tokens,
-       actual_cost_usd_micros, task_duration_ms, estimated_input_tokens, estimated_output_tokens, quality_gate_passed, outcome
-FROM events WHERE sequence > (SELECT sequence FROM watermark) ORDER BY sequence LIMIT ?
+_PUT_CELL = """
+INSERT INTO cells (level, dimensions, updated_ms, instances, data) VALUES (?1, ?2, ?3, ?4, ?5)
+ON CONFLICT DO UPDATE SET updated_ms = ?3, instances = ?4, data = ?5 RETURNING number
 """
+_SUMS = ", ".join(f"{name} = {name} + excluded.{name}" for name in Totals._fields)
+_ADD_TOTALS = f"""
+INSERT INTO daily_totals ({", ".join(TotalKey._fields + Totals._fields)}) VALUES ({", ".join("?" * len(TotalKey._fields + Totals._fields))})
+ON CONFLICT DO UPDATE SET {_SUMS}
+"""  # noqa: S608 - fixed names
+_FIND_TOTALS = f"""
+SELECT day, (SELECT text FROM texts WHERE number = task_type), (SELECT text FROM texts WHERE number = model),
+       (SELECT text FROM texts WHERE number = provider), (SELECT text FROM texts WHERE number = complexity),
+       (SELECT text FROM texts WHERE number = harness), {", ".join(Totals._fields)}
+FROM daily_totals WHERE day BETWEEN ? AND ?
+"""  # noqa: S608 - fixed names
 
 
-def is_behind(connection: apsw.Connection) -> bool:
-    """Whether there are events that no cell has counted yet."""
-    return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM events WHERE sequence > (SELECT sequence FROM watermark))").get)
+def read_state(connection: apsw.Connection) -> CellState:
+    """Which events the cells hold."""
+    version, counted, expired, scored, landmark, profile = connection.execute("SELECT version, counted, expired, scored, landmark, profile FROM cell_state").get
+    return CellState(version, counted, expired, scored, landmark, profile)
 
 
-def roll_up(connection: apsw.Connection, texts: Texts) -> int:
-    """Count the next events into their cells, within a transaction; returns how many there were, 0 when none is left."""
-    tasks: list[CountedTask] = []
-    last = 0
-    for row in connection.execute(_BEHIND, (_CHUNK,)):
-        last, received_ms, timestamp_ms, task_type, model, provider, complexity, *amounts, gate_passed, outcome = row
-        provider_text = texts.text(connection, provider)
-        tasks.append(
-            CountedTask(
-                received_ms,
-                timestamp_ms,
-                texts.text(connection, task_type),
-                texts.text(connection, model),
-                provider_text,
-                texts.text(connection, complexity),
-                (*amounts, gate_passed, texts.text(connection, outcome) == Outcome.SUCCESS, provider_text == Provider.OLLAMA),
-            )
+def find_cells(connection: apsw.Connection, keys: Iterable[CellKey]) -> dict[CellKey, StoredCell]:
+    """Those of these cells that there are."""
+    found = {}
+    for key in keys:
+        row = connection.execute("SELECT data, updated_ms, instances FROM cells WHERE level = ? AND dimensions = ?", (key.level, _text(key))).fetchone()
+        if row is not None:
+            found[key] = StoredCell(Cell.from_bytes(row[0]), *row[1:])
+    return found
+
+
+def find_shares(connection: apsw.Connection, keys: Iterable[ShareKey]) -> dict[ShareKey, Share]:
+    """Those of these shares that there are."""
+    numbers: dict[CellKey, int | None] = {}
+    found = {}
+    for key, instance in keys:
+        if key not in numbers:
+            numbers[key] = connection.execute("SELECT number FROM cells WHERE level = ? AND dimensions = ?", (key.level, _text(key))).get
+        row = connection.execute("SELECT events, updated_ms, data FROM shares WHERE cell = ? AND instance = ?", (numbers[key], instance)).fetchone()
+        if row is not None:
+            found[key, instance] = Share(row[0], row[1], None if row[2] is None else Cell.from_bytes(row[2]))
+    return found
+
+
+def list_cells(connection: apsw.Connection) -> dict[CellKey, StoredCell]:
+    """All cells."""
+    return {
+        _key(level, dimensions): StoredCell(Cell.from_bytes(data), updated_ms, instances)
+        for level, dimensions, data, updated_ms, instances in connection.execute("SELECT level, dimensions, data, updated_ms, instances FROM cells")
+    }
+
+
+def list_shares(connection: apsw.Connection) -> dict[ShareKey, Share]:
+    """All shares."""
+    return {
+        (_key(level, dimensions), instance): Share(events, updated_ms, None if data is None else Cell.from_bytes(data))
+        for level, dimensions, instance, events, updated_ms, data in connection.execute(
+            "SELECT level, dimensions, instance, events, shares.updated_ms, shares.data FROM shares JOIN cells ON number = cell"
         )
-    if not tasks:
-        return 0
-    counted = count(tasks)
-    numbers = {key: _merge_window(connection, key, update, counted.updated_ms[key]) for key, update in counted.window.items()}
-    for (key, day), cell in counted.daily.items():
-        _merge_day(connection, numbers[key], day, cell)
-    connection.execute("UPDATE watermark SET sequence = ?", (last,))
-    return len(tasks)
+    }
 
 
-def find_cell(connection: apsw.Connection, key: CellKey, at_least: int) -> StoredCell | None:
-    """The cell of this name, if it has counted so many events."""
-    row = connection.execute(
-        "SELECT updated_ms, data FROM cells WHERE level = ? AND dimensions = ? AND events >= ?", (key.level, _text(key), at_least)
-    ).fetchone()
-    return None if row is None else StoredCell(Cell.from_bytes(row[1]), row[0])
+def find_records(connection: apsw.Connection) -> dict[RecordKey, bytes]:
+    """All records of past forecasts."""
+    return {RecordKey(*row[:4]): row[4] for row in connection.execute("SELECT target, level, size, month, data FROM records")}
 
 
-def _merge_window(connection: apsw.Connection, key: CellKey, update: Cell, updated_ms: int) -> int:
-    row = connection.execute("SELECT number, updated_ms, data FROM cells WHERE level = ? AND dimensions = ?", (key.level, _text(key))).fetchone()
-    if row is None:
-        number: int = connection.execute(
-            "INSERT INTO cells (level, dimensions, events, updated_ms, data) VALUES (?, ?, ?, ?, ?) RETURNING number",
-            (key.level, _text(key), update.events, updated_ms, update.to_bytes()),
-        ).get
-        return number
-    number, updated_before, data = row
-    cell = Cell.from_bytes(data)
-    cell.merge(update)
+def find_totals(connection: apsw.Connection, first_day: int, last_day: int) -> dict[TotalKey, Totals]:
+    """The daily totals of some days since 1970, both included."""
+    width = len(TotalKey._fields)
+    return {TotalKey(*row[:width]): Totals(*row[width:]) for row in connection.execute(_FIND_TOTALS, (first_day, last_day))}
+
+
+def apply_change(connection: apsw.Connection, texts: Texts, change: Change) -> bool:
+    """Make a change within a transaction; False, and nothing is done, where another was made since it was computed."""
     connection.execute(
-        "UPDATE cells SET events = ?, updated_ms = ?, data = ? WHERE number = ?", (cell.events, max(updated_ms, updated_before), cell.to_bytes(), number)
+        "UPDATE cell_state SET version = version + 1, counted = ?, expired = ?, scored = ?, landmark = ?, profile = ? WHERE version = ?",
+        (change.after.counted, change.after.expired, change.after.scored, change.after.landmark, change.after.profile, change.before),
     )
-    return number
+    if not connection.changes():
+        return False
+    if change.reset:
+        connection.execute("DELETE FROM shares; DELETE FROM cells; DELETE FROM daily_totals")
+    numbers = _put_cells(connection, change.cells)
+    _put_shares(connection, numbers, change.shares)
+    for key in change.renewed:
+        if change.cells[key] is not None:
+            connection.execute("UPDATE cells SET updated_ms = (SELECT max(updated_ms) FROM shares WHERE cell = ?1) WHERE number = ?1", (numbers[key],))
+    _add_totals(connection, texts, change.totals)
+    connection.executemany("INSERT OR REPLACE INTO records (target, level, size, month, data) VALUES (?, ?, ?, ?, ?)", _records(change.records))
+    connection.executemany("DELETE FROM events WHERE sequence = ?", ((sequence,) for sequence in change.deleted))
+    return True
 
 
-def _merge_day(connection: apsw.Connection, number: int, day: int, update: Cell) -> None:
-    data = connection.execute("SELECT data FROM daily_cells WHERE cell = ? AND day = ?", (number, day)).get
-    cell = update
-    if data is not None:
-        cell = Cell.from_bytes(data)
-        cell.merge(update)
-    connection.execute(
-        "INSERT INTO daily_cells (cell, day, events, data) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET events = ?3, data = ?4",
-        (number, day, cell.events, cell.to_bytes()),
-    )
+def _put_cells(connection: apsw.Connection, cells: Mapping[CellKey, StoredCell | None]) -> dict[CellKey, int]:
+    """Write cells; returns the number of each, also of those that went."""
+    numbers: dict[CellKey, int] = {}
+    for key, stored in cells.items():
+        if stored is None:
+            numbers[key] = connection.execute("DELETE FROM cells WHERE level = ? AND dimensions = ? RETURNING number", (key.level, _text(key))).get
+        else:
+            numbers[key] = connection.execute(_PUT_CELL, (key.level, _text(key), stored.updated_ms, stored.instances, stored.cell.to_bytes())).get
+    return numbers
+
+
+def _put_shares(connection: apsw.Connection, numbers: Mapping[CellKey, int], shares: Mapping[ShareKey, Share | None]) -> None:
+    there = [
+        (numbers[key], instance, share.events, share.updated_ms, None if share.cell is None else share.cell.to_bytes())
+        for (key, instance), share in shares.items()
+        if share
+    ]
+    gone = [(numbers[key], instance) for (key, instance), share in shares.items() if share is None]
+    connection.executemany("INSERT OR REPLACE INTO shares (cell, instance, events, updated_ms, data) VALUES (?, ?, ?, ?, ?)", there)
+    connection.executemany("DELETE FROM shares WHERE cell = ? AND instance = ?", gone)
+
+
+def _add_totals(connection: apsw.Connection, texts: Texts, totals: Mapping[TotalKey, Totals]) -> None:
+    fewer = False
+    for key, total in totals.items():
+        connection.execute(_ADD_TOTALS, (key.day, *[texts.number(connection, text) for text in key[1:]], *total))
+        fewer = fewer or total.events < 0
+    if fewer:
+        connection.execute("DELETE FROM daily_totals WHERE events = 0")
+
+
+def _records(records: Mapping[RecordKey, bytes]) -> Sequence[tuple[str | int | bytes, ...]]:
+    return [(*key, data) for key, data in records.items()]
+
+
+def _key(level: int, dimensions: str) -> CellKey:
+    return CellKey(level, tuple(dimensions.split(_SEPARATOR)) if dimensions else ())
 
 
 def _text(key: CellKey) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import apsw
 
-from mosaic_telemetry.engine.store.protocol import StoredEvent
 from mosaic_telemetry.engine.store.sqlite.texts import Texts
+from mosaic_telemetry.engine.store.values import EventRow, StoredEvent
 from mosaic_telemetry.schema import QualityGate
 
-__all__ = ["insert_events"]
+__all__ = ["insert_events", "read_events"]
 
 _COLUMNS = (
     "event_id",
@@ -39,6 +39,7 @@ _COLUMNS = (
     "retry_count",
     "language",
     "repo_size_category",
+    "standing",
 )
 _INSERT = f"INSERT INTO events ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) ON CONFLICT (event_id) DO NOTHING"  # noqa: S608 - fixed names
 
@@ -47,7 +48,7 @@ def insert_events(connection: apsw.Connection, texts: Texts, instance: int, rece
     """Insert events; returns whether each was new. Of two with one id in `events`, the first is new."""
     number = texts.number
     new = []
-    for event_id, timestamp_ms, event in events:
+    for event_id, timestamp_ms, event, standing in events:
         connection.execute(
             _INSERT,
             (
@@ -77,10 +78,24 @@ def insert_events(connection: apsw.Connection, texts: Texts, instance: int, rece
                 event.retry_count,
                 None if event.language is None else number(connection, event.language),
                 None if event.repo_size_category is None else number(connection, event.repo_size_category),
+                standing,
             ),
         )
         new.append(connection.changes() == 1)
     return new
+
+
+_READ = """
+SELECT sequence, instance, received_ms, timestamp_ms, standing, task_type, model, provider, complexity, harness, outcome, quality_gate_passed,
+       actual_input_tokens, actual_output_tokens, actual_cost_usd_micros, task_duration_ms, estimated_input_tokens, estimated_output_tokens
+FROM events WHERE sequence > ?1 AND sequence <= ?2 AND (?4 IS NULL OR instance = ?4) ORDER BY sequence LIMIT ?3
+"""
+
+
+def read_events(connection: apsw.Connection, texts: Texts, where: tuple[int, int, int, int | None]) -> list[EventRow]:
+    """The first events above one sequence and up to another, so many, of one instance if it is given."""
+    text = texts.text
+    return [EventRow(*row[:5], *[text(connection, number) for number in row[5:11]], *row[11:]) for row in connection.execute(_READ, where)]
 
 
 _ORDER: dict[str, int] = {gate: place for place, gate in enumerate(QualityGate)}

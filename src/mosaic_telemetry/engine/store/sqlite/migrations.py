@@ -89,7 +89,117 @@ CREATE TABLE watermark (sequence INTEGER NOT NULL) STRICT;
 INSERT INTO watermark VALUES (0);
 """
 
-STEPS = (_FIRST,)
+# Cells follow a window between two watermarks instead of being added up for ever; the events are all there, and are counted anew.
+_SECOND = """
+DROP TABLE daily_cells;
+DROP TABLE cells;
+DROP TABLE watermark;
+
+ALTER TABLE events ADD COLUMN standing INTEGER NOT NULL DEFAULT 0; -- 0 counts; see engine.store.values
+
+-- Which events the cells hold; one row. See engine.store.CellState.
+CREATE TABLE cell_state (
+    version INTEGER NOT NULL,
+    counted INTEGER NOT NULL,
+    expired INTEGER NOT NULL,
+    scored INTEGER NOT NULL,
+    landmark INTEGER NOT NULL,
+    profile TEXT NOT NULL
+) STRICT;
+INSERT INTO cell_state VALUES (0, 0, 0, 0, 0, '');
+
+CREATE TABLE cells (
+    number INTEGER PRIMARY KEY,
+    level INTEGER NOT NULL,
+    dimensions TEXT NOT NULL,
+    updated_ms INTEGER NOT NULL,
+    instances INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    UNIQUE (level, dimensions)
+) STRICT;
+
+-- What each instance has in a cell.
+CREATE TABLE shares (
+    cell INTEGER NOT NULL,
+    instance INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    updated_ms INTEGER NOT NULL,
+    data BLOB,                          -- a cell of its own, where instances are weighed
+    PRIMARY KEY (cell, instance)
+) STRICT, WITHOUT ROWID;
+
+-- Sums of all events that are held, by day of their timestamp (days since 1970, UTC).
+CREATE TABLE daily_totals (
+    day INTEGER NOT NULL,
+    task_type INTEGER NOT NULL,
+    model INTEGER NOT NULL,
+    provider INTEGER NOT NULL,
+    complexity INTEGER NOT NULL,
+    harness INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    successes INTEGER NOT NULL,
+    gates_passed INTEGER NOT NULL,
+    priced INTEGER NOT NULL,
+    priced_successes INTEGER NOT NULL,
+    cost_usd_micros INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    duration_ms INTEGER NOT NULL,
+    PRIMARY KEY (day, task_type, model, provider, complexity, harness)
+) STRICT, WITHOUT ROWID;
+
+-- How past forecasts did. See engine.store.RecordKey.
+CREATE TABLE records (
+    target TEXT NOT NULL,
+    level INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    month INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (target, level, size, month)
+) STRICT, WITHOUT ROWID;
+
+-- What came in, by day of receipt: accepted, duplicate, or why it was refused.
+CREATE TABLE intake (
+    day INTEGER NOT NULL,
+    instance INTEGER NOT NULL,
+    result TEXT NOT NULL,
+    events INTEGER NOT NULL,
+    PRIMARY KEY (day, instance, result)
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE api_keys RENAME TO old_api_keys;
+DROP INDEX api_keys_of_instance;
+CREATE TABLE api_keys (
+    number INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE,        -- SHA-256 of the key
+    instance INTEGER NOT NULL REFERENCES instances (number),
+    name TEXT NOT NULL DEFAULT '',
+    hint TEXT NOT NULL DEFAULT '',      -- its last characters, for people to tell keys apart
+    created_ms INTEGER NOT NULL,
+    expires_ms INTEGER,
+    revoked_ms INTEGER
+) STRICT;
+CREATE INDEX api_keys_of_instance ON api_keys (instance);
+INSERT INTO api_keys (digest, instance, created_ms, revoked_ms) SELECT digest, instance, created_ms, revoked_ms FROM old_api_keys ORDER BY created_ms;
+DROP TABLE old_api_keys;
+
+-- What administrators did.
+CREATE TABLE audit (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    detail TEXT NOT NULL                -- JSON
+) STRICT;
+
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+-- Token buckets of rate limits, which all workers share.
+CREATE TABLE rate_buckets (name TEXT PRIMARY KEY, tokens REAL NOT NULL, at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+"""
+
+STEPS = (_FIRST, _SECOND)
 
 
 def migrate(connection: apsw.Connection, path: str) -> None:

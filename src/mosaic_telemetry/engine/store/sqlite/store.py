@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
@@ -14,28 +14,27 @@ from weakref import WeakSet
 import apsw
 
 from mosaic_telemetry.engine.errors import DatabaseError
-from mosaic_telemetry.engine.store.protocol import Instance, StoredCell, StoredEvent
 from mosaic_telemetry.engine.store.sqlite import accounts, cells
 from mosaic_telemetry.engine.store.sqlite.connection import in_words, open_reader, open_writer
-from mosaic_telemetry.engine.store.sqlite.events import insert_events
+from mosaic_telemetry.engine.store.sqlite.events import insert_events, read_events
 from mosaic_telemetry.engine.store.sqlite.texts import Texts
 from mosaic_telemetry.engine.store.sqlite.writer import Writer
+from mosaic_telemetry.engine.store.values import (
+    CellState,
+    Change,
+    EventRow,
+    Instance,
+    RecordKey,
+    Share,
+    ShareKey,
+    StoredCell,
+    StoredEvent,
+    TotalKey,
+    Totals,
+)
 from mosaic_telemetry.forecast import CellKey
 
 __all__ = ["SqliteStore"]
-
-
-class _RollUp:
-    """The writer's chore."""
-
-    def __init__(self, texts: Texts) -> None:
-        self._texts = texts
-
-    def is_due(self, connection: apsw.Connection) -> bool:
-        return cells.is_behind(connection)
-
-    def run(self, connection: apsw.Connection) -> None:
-        cells.roll_up(connection, self._texts)
 
 
 class SqliteStore:
@@ -51,22 +50,55 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._texts = Texts()
+        self._known_texts = Texts()  # for reading: what was committed stays
         self._local = threading.local()
         self._lock = threading.Lock()
         # Weak, so that a thread's connection goes when the thread does.
         self._readers: WeakSet[apsw.Connection] = WeakSet()
         self._closed = False
-        self._writer = Writer(open_writer(path), path, chore=_RollUp(self._texts), forget=self._texts.forget)
+        self._writer = Writer(open_writer(path), path, forget=self._texts.forget)
 
     def insert(self, instance: int, received_ms: int, events: Sequence[StoredEvent]) -> Future[list[bool]]:
         return self._writer.submit(lambda connection: insert_events(connection, self._texts, instance, received_ms, events))
 
-    def roll_up(self) -> Future[int]:
-        return self._writer.submit(self._count_all)
-
-    def find_cell(self, key: CellKey, at_least: int = 1) -> StoredCell | None:
+    def horizon(self) -> int:
         with self._reading() as connection:
-            return cells.find_cell(connection, key, at_least)
+            return connection.execute("SELECT coalesce(max(sequence), 0) FROM events").get  # type: ignore[no-any-return]  # the column is an INTEGER
+
+    def read_events(self, after: int, up_to: int, limit: int, instance: int | None = None) -> list[EventRow]:
+        with self._reading() as connection:
+            return read_events(connection, self._known_texts, (after, up_to, limit, instance))
+
+    def state(self) -> CellState:
+        with self._reading() as connection:
+            return cells.read_state(connection)
+
+    def find_cells(self, keys: Iterable[CellKey]) -> dict[CellKey, StoredCell]:
+        with self._reading() as connection:
+            return cells.find_cells(connection, keys)
+
+    def find_shares(self, keys: Iterable[ShareKey]) -> dict[ShareKey, Share]:
+        with self._reading() as connection:
+            return cells.find_shares(connection, keys)
+
+    def list_cells(self) -> dict[CellKey, StoredCell]:
+        with self._reading() as connection:
+            return cells.list_cells(connection)
+
+    def list_shares(self) -> dict[ShareKey, Share]:
+        with self._reading() as connection:
+            return cells.list_shares(connection)
+
+    def find_records(self) -> dict[RecordKey, bytes]:
+        with self._reading() as connection:
+            return cells.find_records(connection)
+
+    def find_totals(self, first_day: int, last_day: int) -> dict[TotalKey, Totals]:
+        with self._reading() as connection:
+            return cells.find_totals(connection, first_day, last_day)
+
+    def apply(self, change: Change) -> Future[bool]:
+        return self._writer.submit(lambda connection: cells.apply_change(connection, self._texts, change))
 
     def instance_by_key(self, digest: bytes) -> Instance | None:
         with self._reading() as connection:
@@ -86,7 +118,7 @@ class SqliteStore:
 
     def check(self) -> None:
         with self._reading() as connection:
-            connection.execute("SELECT sequence FROM watermark").fetchone()
+            connection.execute("SELECT version FROM cell_state").fetchone()
 
     def close(self) -> None:
         self._writer.close()
@@ -95,12 +127,6 @@ class SqliteStore:
             for reader in list(self._readers):
                 reader.close()
             self._readers.clear()
-
-    def _count_all(self, connection: apsw.Connection) -> int:
-        total = 0
-        while counted := cells.roll_up(connection, self._texts):
-            total += counted
-        return total
 
     @contextmanager
     def _reading(self) -> Iterator[apsw.Connection]:

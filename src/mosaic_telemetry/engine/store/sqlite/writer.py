@@ -3,46 +3,27 @@
 Jobs wait in a queue; the thread takes all that wait and runs them in one transaction, so that many small batches share one
 `fsync`. A job's future resolves after the COMMIT. When a job fails, the transaction is undone and its jobs run again one by
 one, so that only the failing one fails.
-
-Between groups of jobs the thread does its chore, the roll-up of cells: `_PERIOD` after something was written here, and
-`_POLL` after something that another process wrote and left behind.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import apsw
 
 from mosaic_telemetry.engine.errors import DatabaseError
 from mosaic_telemetry.engine.store.sqlite.connection import in_words
 
-__all__ = ["Chore", "Writer"]
+__all__ = ["Writer"]
 
 T = TypeVar("T")
 
-_log = logging.getLogger(__name__)
 _GROUP = 200
-_PERIOD = 0.1
-_LONGEST = 0.3
-_POLL = 0.5
-
-
-class Chore(Protocol):
-    """Work that follows from what was written."""
-
-    def is_due(self, connection: apsw.Connection) -> bool:
-        """Whether there is something to do; only reads."""
-
-    def run(self, connection: apsw.Connection) -> None:
-        """Do some of it, within a transaction."""
 
 
 class _Job(NamedTuple):
@@ -56,14 +37,12 @@ class Writer:
     Args:
         connection: used by this thread alone from now on, and closed by it.
         path: for the text of errors.
-        chore: done between groups of jobs.
         forget: called when a transaction was undone, for what jobs remember between transactions.
     """
 
-    def __init__(self, connection: apsw.Connection, path: Path, chore: Chore, forget: Callable[[], None]) -> None:
+    def __init__(self, connection: apsw.Connection, path: Path, forget: Callable[[], None]) -> None:
         self._connection = connection
         self._path = path
-        self._chore = chore
         self._forget = forget
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._lock = threading.Lock()
@@ -93,23 +72,18 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
-        due = 0.0  # at once, for what an earlier process left behind
         closing = False
         while not closing:
-            jobs, closing = self._take(due)
-            if jobs:
-                self._commit(jobs)
-                due = min(due, time.monotonic() + _PERIOD)
-            if due <= time.monotonic() or closing:
-                due = self._do_chore()
+            jobs, closing = self._take()
+            self._commit(jobs)
         self._connection.close()
 
-    def _take(self, due: float) -> tuple[list[_Job], bool]:
-        """The jobs that wait, after waiting for one until `due`; and whether they are the last."""
+    def _take(self) -> tuple[list[_Job], bool]:
+        """The jobs that wait, after waiting for one; and whether they are the last."""
         jobs: list[_Job] = []
         try:
             while len(jobs) < _GROUP:
-                job = self._queue.get_nowait() if jobs else self._queue.get(timeout=max(0.0, due - time.monotonic()))
+                job = self._queue.get(block=not jobs)
                 if job is None:
                     return jobs, True
                 jobs.append(job)
@@ -140,21 +114,6 @@ class Writer:
             job.done.set_exception(error)
         else:
             job.done.set_result(result)
-
-    def _do_chore(self) -> float:
-        """Do some of the chore; returns when to look again."""
-        try:
-            with in_words(self._path):
-                is_due = self._chore.is_due(self._connection)
-            if is_due:
-                start = time.monotonic()
-                self._transaction([self._chore.run])
-                # Under load the chore waits the longer the longer it takes: it is cheaper by the event in larger portions.
-                end = time.monotonic()
-                return end + min(2 * (end - start), _LONGEST)
-        except Exception:  # noqa: BLE001 - the thread must live on, whatever it was; it is logged
-            _log.exception("the cells could not be brought up to date; trying again")
-        return time.monotonic() + _POLL
 
     def _transaction(self, runs: list[Callable[[apsw.Connection], Any]]) -> list[Any]:
         """Run jobs in one transaction, undone as a whole when one raises."""

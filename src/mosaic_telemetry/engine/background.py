@@ -1,0 +1,65 @@
+"""The thread that keeps an engine's cells while the engine is in use."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from mosaic_telemetry.engine.errors import DatabaseBusyError
+from mosaic_telemetry.engine.keeping import Keeper
+
+__all__ = ["Background"]
+
+_log = logging.getLogger(__name__)
+
+_PERIOD = 0.1
+_LONGEST = 0.3
+_POLL = 0.5
+
+
+class Background:
+    """Lets a keeper do what is due: soon after `wake`, and every half second for what other processes wrote.
+
+    Args:
+        keeper: what it lets work.
+    """
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._woken = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="mosaic-telemetry-keeper", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that something was written here."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Do one last portion of what is due. May be called twice."""
+        self._stopped.set()
+        self._woken.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        pause = 0.0  # at once, for what an earlier process left behind
+        while not self._stopped.wait(pause):
+            self._woken.clear()
+            if (pause := self._work()) == 0:
+                pause = _PERIOD if self._woken.wait(_POLL) else 0
+        self._work()
+
+    def _work(self) -> float:
+        """Do a portion; returns the pause after it in seconds, 0 where nothing was due."""
+        start = time.monotonic()
+        try:
+            if not self._keeper.step():
+                return 0
+            # Under load the pause is the longer the longer the work took: it is cheaper by the event in larger portions.
+            return min(2 * (time.monotonic() - start), _LONGEST)
+        except DatabaseBusyError as error:
+            _log.warning("the cells could not be brought up to date (%s); trying again", error)
+        except Exception:  # noqa: BLE001 - the thread must live on, whatever it was
+            _log.exception("the cells could not be brought up to date; trying again")
+        return _POLL
