@@ -124,9 +124,15 @@ def test_which_gates_a_command_is(command, gates):
         ("for d in a b; do pytest $d; done", True, "", {}),
         ("for d in a b; do pytest $d; done", True, PASSED, {"test": True}),
         ("if pytest; then echo ok; fi", True, "", {}),
-        # a tool that is not there has checked nothing
+        # a program that the shell did not find (exit status 127) has checked nothing: its gate did not run
         ("ruff check .", False, "zsh: command not found: ruff", {}),
-        ("python3 -m ruff check .", False, MISSING, {}),
+        ("pytest", False, "sh: 1: pytest: not found", {}),
+        ("pytest && mypy .", False, PASSED + "bash: mypy: command not found", {"test": True}),
+        # Python was there, ran, and failed for want of a module
+        ("python3 -m ruff check .", False, MISSING, {"lint": False}),
+        ("python3 -m compileall -q . && python3 -m ruff check .", False, MISSING, {"build": True, "lint": False}),
+        ("python3 -m ruff check . | tail", True, MISSING, {"lint": False}),
+        ("pytest", False, "ModuleNotFoundError: No module named pytest_cov", {"test": False}),
         ("npm run build", False, "npm error 404 Not Found - GET https://example.org", {"build": False}),
         # a status that is not known (timeout, interruption)
         ("pytest", None, "", {}),

@@ -5,19 +5,32 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from mosaic_telemetry.collectors.kinds import Work, complexity_of, type_of
 from mosaic_telemetry.collectors.languages import main_language
 from mosaic_telemetry.collectors.outcomes import Ending, outcome_of
 from mosaic_telemetry.collectors.turns import Turn, fuller
-from mosaic_telemetry.collectors.values import Collection, ModelCall, Note, Task, Totals
+from mosaic_telemetry.collectors.values import Collection, Evidence, ModelCall, Note, Task, Totals, Waiting
 from mosaic_telemetry.pricing import context_window
 from mosaic_telemetry.schema import Harness, Provider
 
-__all__ = ["QUIET_MS", "assemble_turns"]
+__all__ = ["FINISHED_BY", "MEASURED", "OBSERVED", "QUIET_MS", "UTILIZED", "WORKED", "assemble_turns"]
 
 QUIET_MS = 3_600_000
 """A task that is neither followed nor closed counts as finished when nothing was written for an hour."""
+
+# How the audit words the rules.
+FINISHED_BY = {
+    (True, True): "finished: another prompt followed",
+    (True, False): "finished: another prompt followed",
+    (False, True): "finished: a record says that the agent was done or was stopped",
+    (False, False): "finished: nothing was written for an hour",
+}
+MEASURED = "time at work: as the harness measured it, and no more than the records show"
+WORKED = "time at work: the times between records in which a model or a tool worked, side by side counted once"
+UTILIZED = "input of the agent's last call, as a share of the model's context window"
+OBSERVED = "the last command whose exit status or summary shows this gate's result"
 
 
 def assemble_turns(turns: Iterable[Turn], harness: Harness, *, now_ms: int, files: int, skipped: int) -> Collection:
@@ -42,7 +55,7 @@ def assemble_turns(turns: Iterable[Turn], harness: Harness, *, now_ms: int, file
             if call.id in seen:
                 continue
             seen.add(call.id)
-            counted = replace(call, subagent=call.subagent or owner is not turn) if owner else call
+            counted = replace(call, subagent=call.subagent or (owner is not None and owner is not turn), file=turn.file)
             session = (owner or turn).session
             totals[session] = totals.get(session, Totals()).with_call(counted)
             if owner is None:
@@ -55,16 +68,17 @@ def assemble_turns(turns: Iterable[Turn], harness: Harness, *, now_ms: int, file
         if owner is not None and owner is not turn:
             parts[owner.key].append(turn)
     finished: list[Task] = []
-    running = 0
+    waiting: list[Waiting] = []
     for turn in chosen:
         if owners.get(id(turn)) is not turn or not calls[turn.key] or turn.ended_ms is None:
             continue  # a part of another, a prompt that no model answered, or one without any time
-        if _is_finished(turn, parts[turn.key], now_ms):
+        due = _due_ms(turn, parts[turn.key])
+        if due is None or now_ms >= due:
             finished.append(_task(turn, parts[turn.key], calls[turn.key], harness))
         else:
-            running += 1
+            waiting.append(Waiting(_files([turn, *parts[turn.key]], calls[turn.key]), due))
     finished.sort(key=lambda task: (task.started_ms, task.identity))
-    return Collection(tasks=finished, running=running, files=files, skipped=skipped, totals=totals, outside=outside)
+    return Collection(tasks=finished, waiting=waiting, files=files, skipped=skipped, totals=totals, outside=outside)
 
 
 def _chosen(turns: Iterable[Turn]) -> tuple[list[Turn], list[Turn]]:
@@ -105,10 +119,15 @@ def _owners(chosen: Sequence[Turn], loose: Sequence[Turn]) -> dict[int, Turn]:
     return owners
 
 
-def _is_finished(turn: Turn, parts: Sequence[Turn], now_ms: int) -> bool:
+def _due_ms(turn: Turn, parts: Sequence[Turn]) -> int | None:
+    """When it counts as finished if nothing more is written; None where it is."""
     if turn.followed or turn.closed:
-        return True
-    return now_ms - max([turn.ended_ms or 0, *(part.ended_ms or 0 for part in parts)]) >= QUIET_MS
+        return None
+    return max([turn.ended_ms or 0, *(part.ended_ms or 0 for part in parts)]) + QUIET_MS
+
+
+def _files(turns: Iterable[Turn], calls: Iterable[ModelCall]) -> frozenset[Path]:
+    return frozenset(file for file in (*(turn.file for turn in turns), *(call.file for call in calls)) if file is not None)
 
 
 def _task(turn: Turn, parts: Sequence[Turn], found: Sequence[ModelCall], harness: Harness) -> Task:
@@ -152,7 +171,25 @@ def _task(turn: Turn, parts: Sequence[Turn], found: Sequence[ModelCall], harness
         context_utilization=min(1.0, last.usage.input / window) if window else 0.0,
         language=main_language(whole.edited, whole.read, whole.named),
         notes=frozenset(notes),
+        folder=turn.folder,
+        evidence=_evidence(turn, whole, window),
+        files=_files([turn, *parts], calls),
     )
+
+
+def _evidence(turn: Turn, whole: Turn, window: int | None) -> dict[str, Evidence]:
+    """Where the numbers come from that are no sums over the calls."""
+    measured = turn.measured_ms is not None
+    found = {
+        "task": Evidence(FINISHED_BY[turn.followed, turn.closed], turn.file, (turn.prompted,) if turn.prompted else ()),
+        "task_duration_ms": Evidence(MEASURED if measured else WORKED, turn.file),
+        "context_utilization_final": Evidence(UTILIZED if window else "the model's context window is not known", turn.file),
+        "context_compactions": Evidence("each compaction within the task", turn.file, tuple(sorted(whole.compactions))),
+    }
+    for use, check in sorted(whole.checks.items(), key=lambda item: (item[1].at, item[0])):
+        for gate in check.verdicts:
+            found[f"quality_gates.{gate}"] = Evidence(OBSERVED, turn.file, (f"tool call {use}",))
+    return found
 
 
 def _main_model(calls: Sequence[ModelCall]) -> str:

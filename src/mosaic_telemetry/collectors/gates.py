@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from itertools import product
 
 from mosaic_telemetry.collectors.shell import AndOr, Node, Opaque, Pipeline, Script, Simple, parse, simple_commands
-from mosaic_telemetry.collectors.summaries import missing_tool, verdicts_in
+from mosaic_telemetry.collectors.summaries import missing_module, missing_tool, verdicts_in
 from mosaic_telemetry.collectors.tools import gates_of, without_wrappers
 from mosaic_telemetry.schema import QualityGate
 
-__all__ = ["not_installed", "observe"]
+__all__ = ["observe"]
 
 Verdicts = dict[QualityGate, bool]
 
@@ -30,17 +30,19 @@ _SHELLS = frozenset({"bash", "dash", "sh", "zsh"})
 
 @dataclass(frozen=True, slots=True)
 class _Leaf:
-    """A simple command: the gates it ran as, and how it can have ended."""
+    """A simple command: the gates it ran as, how it can have ended, and whether it ran without the Python module that it needs."""
 
     command: Simple
     gates: frozenset[QualityGate]
     possible: tuple[bool, ...]
+    missing: bool = False
 
 
 def observe(command: str, *, succeeded: bool | None, output: str) -> Verdicts:
     """The gates in a command whose result is known: True for a pass, False for a failure.
 
-    A gate whose tool is not installed did not run. A gate that ran but whose result cannot be told is left out.
+    A gate whose program the shell did not find (exit status 127) did not run. A gate that ran but whose result cannot be told is
+    left out.
 
     Args:
         command: the command line.
@@ -55,19 +57,13 @@ def observe(command: str, *, succeeded: bool | None, output: str) -> Verdicts:
     said = verdicts_in(output, present)
     known = _from_status(node, leaves, said, succeeded=succeeded)
     if known is None:
-        return said
+        return dict.fromkeys(_union(leaf.gates for leaf in leaves if leaf.missing), False) | said
     # One status speaks for all the gates of a command such as `pytest --cov`: what the tool says of each is finer.
     several = _union(leaf.gates for leaf in leaves if len(leaf.gates) > 1)
     known |= {gate: verdict for gate, verdict in said.items() if gate in several or gate is QualityGate.COVERAGE}
     if known.get(QualityGate.COVERAGE) and QualityGate.COVERAGE not in said and not _THRESHOLD.search(command):
         del known[QualityGate.COVERAGE]  # a run without a threshold and without a figure shows nothing
     return known
-
-
-def not_installed(command: str, output: str) -> frozenset[QualityGate]:
-    """The gates in a command that were tried without having their tool, as `output` says."""
-    simples = list(simple_commands(_unwrap(parse(command))))
-    return _union(gates_of(simple.words) for simple in simples if (words := without_wrappers(simple.words)) and missing_tool(output, words[0]))
 
 
 def _union(sets: Iterable[frozenset[QualityGate]]) -> frozenset[QualityGate]:
@@ -79,6 +75,8 @@ def _leaf(simple: Simple, output: str) -> _Leaf:
     gates = gates_of(simple.words)
     if gates and missing_tool(output, words[0]):
         return _Leaf(simple, frozenset(), (False,))  # it failed without having checked anything
+    if gates and missing_module(output, words[0]):
+        return _Leaf(simple, gates, (False,), missing=True)
     if words[:1] == ["false"]:
         return _Leaf(simple, gates, (False,))
     return _Leaf(simple, gates, (True,) if not words or words[0] in _PREPARING else (True, False))
@@ -105,10 +103,11 @@ def _unanimous(ways: Sequence[Mapping[QualityGate, bool]], gate: QualityGate) ->
 def _ways(node: Node, leaves: Sequence[_Leaf], *, succeeded: bool | None) -> list[Verdicts]:
     """The gates' results in each way the commands can have gone."""
     ways: list[Verdicts] = []
+    without_module = {id(leaf.command) for leaf in leaves if leaf.missing}  # these have run: they said so
     for results in product(*(leaf.possible for leaf in leaves)):
         run = _Run({id(leaf.command): (leaf, result) for leaf, result in zip(leaves, results, strict=True)})
         status = run.of(node)
-        if succeeded is not None and status is not succeeded:
+        if (succeeded is not None and status is not succeeded) or not without_module <= run.reached:
             continue
         if run.verdicts not in ways:
             ways.append(run.verdicts)
@@ -120,6 +119,7 @@ class _Run:
 
     def __init__(self, results: Mapping[int, tuple[_Leaf, bool]]) -> None:
         self.verdicts: Verdicts = {}
+        self.reached: set[int] = set()
         self._results = results
         self._exit_on_error = False
         self._pipefail = False
@@ -130,6 +130,7 @@ class _Run:
         match node:
             case Simple(words):
                 leaf, result = self._results[id(node)]
+                self.reached.add(id(node))
                 # The last to run of each gate decides, as the last result in a task does.
                 self.verdicts.update(dict.fromkeys(leaf.gates, result))
                 self._options(words)

@@ -11,15 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mosaic_telemetry.collectors.assembling import assemble_turns
+from mosaic_telemetry.collectors.base import LogCollector, Unit
 from mosaic_telemetry.collectors.kinds import type_from_prompt
 from mosaic_telemetry.collectors.outcomes import Ending
 from mosaic_telemetry.collectors.reading import Counting, Watcher, read_document, read_records
 from mosaic_telemetry.collectors.turns import LONGEST_STEP_MS, Step, Turn
 from mosaic_telemetry.collectors.untrusted import as_count, as_list, as_mapping, as_moment, as_text, is_count
-from mosaic_telemetry.collectors.values import Collection, ModelCall, Note
+from mosaic_telemetry.collectors.values import ModelCall, Note
 from mosaic_telemetry.pricing import TokenUsage
-from mosaic_telemetry.schema import Harness, Provider
+from mosaic_telemetry.schema import Provider
 
 __all__ = ["Gemini"]
 
@@ -36,10 +36,11 @@ _EXIT = re.compile(r"^Exit Code: (-?\d{1,10}|\(none\))\s*$", re.MULTILINE)
 _LARGE = re.compile(r"gemini-(?:2\.[05]|3)")  # the price list has no window for them
 _WINDOW = 1_048_576
 _TOKENS = ("input", "output", "cached", "thoughts", "tool")
+_WORKSPACE = re.compile(r"<session_context>.*?Workspace Directories:\*\*\n  - ([^\n]+)", re.DOTALL)
 _OUT_OF_BUDGET = ("quota", "limit", "exhausted", "token count exceeds")
 
 
-class Gemini:
+class Gemini(LogCollector):
     """The collector for Gemini CLI."""
 
     name = "gemini"
@@ -64,13 +65,9 @@ class Gemini:
         found = (path for path in root.rglob("*") if path.name.endswith(_SUFFIXES) and path.name not in _NO_CHATS and path.is_file())
         return sorted(path for path in found if is_chat(path))
 
-    def collect(self, files: Sequence[Path], *, now_ms: int, watcher: Watcher) -> Collection:
-        """The tasks in these files."""
-        turns: list[Turn] = []
-        counting = Counting(watcher)
-        for path in sorted(set(files)):
-            turns += _Chat(path, counting).turns()
-        return assemble_turns(turns, Harness.CUSTOM, now_ms=now_ms, files=len(set(files)), skipped=counting.skipped)
+    def read(self, unit: Unit, counting: Counting) -> Sequence[Turn]:
+        """The turns in a chat."""
+        return _Chat(unit[0], counting).turns()
 
 
 class _Chat:
@@ -80,6 +77,8 @@ class _Chat:
         self._session = path.name.partition(".")[0]
         self._parent_session = ""
         self._path = path
+        # A project's folder goes by its name, or in older versions by a hash of its path.
+        self._folder = path.parent.parent.name if path.parent.name == "chats" else ""
         self._messages: dict[str, Mapping[str, Any]] = {}
         records: Iterable[Mapping[str, Any]]
         if path.name.removesuffix(".gz").endswith(".jsonl"):
@@ -105,12 +104,18 @@ class _Chat:
             self._add(record)
 
     def _add(self, message: Mapping[str, Any]) -> None:
+        if message.get("type") == "user" and (found := _WORKSPACE.search(_said(message))):
+            self._folder = found.group(1)
         name = as_text(message.get("id")) or f"{self._session} {as_text(message.get('timestamp'))} {len(self._messages)}"
         self._messages[name] = message
 
+    def _turn(self, name: str) -> Turn:
+        where = f"message {name}" if name else ""
+        return Turn(key=name, session=self._session, parent_session=self._parent_session, file=self._path, folder=self._folder, prompted=where)
+
     def turns(self) -> list[Turn]:
         """The turns, oldest first; the first has no prompt and may be empty."""
-        current = Turn(key="", session=self._session, parent_session=self._parent_session)
+        current = self._turn("")
         turns = [current]
         for line, (name, message) in enumerate(self._messages.items()):
             moment = as_moment(message.get("timestamp"))
@@ -120,7 +125,8 @@ class _Chat:
                 if text is None:
                     continue
                 current.followed = True
-                current = Turn(key=name, session=self._session, parent_session=self._parent_session, asked=type_from_prompt(text))
+                current = self._turn(name)
+                current.asked = type_from_prompt(text)
                 current.begin(moment)
                 turns.append(current)
             elif kind == "gemini":
@@ -135,7 +141,8 @@ class _Chat:
         if damaged:
             turn.notes.add(Note.USAGE_DAMAGED)
         if "tokens" in message and usage != TokenUsage():
-            turn.add_call(ModelCall(id=name, model=model, usage=usage, at_ms=moment, subagent=bool(self._parent_session)))
+            aside = bool(self._parent_session)
+            turn.add_call(ModelCall(id=name, model=model, usage=usage, at_ms=moment, subagent=aside, record=f"message {name}"))
             turn.providers[model] = Provider.GOOGLE
             if _LARGE.match(model):
                 turn.windows[model] = _WINDOW
@@ -147,14 +154,17 @@ class _Chat:
 
 def _prompt_of(message: Mapping[str, Any]) -> str | None:
     """The text of a person's prompt; None for what the harness writes in a person's name, such as the results of tools."""
+    if any("functionResponse" in as_mapping(part) for part in as_list(message.get("content"))):
+        return None
+    text = _said(message)
+    return None if text.startswith(_NOT_SAID) else text
+
+
+def _said(message: Mapping[str, Any]) -> str:
     content = message.get("content")
     if isinstance(content, list):
-        parts = list(map(as_mapping, content))
-        if any("functionResponse" in part for part in parts):
-            return None
-        content = "\n".join(as_text(part.get("text")) for part in parts)
-    text = as_text(content).strip()
-    return None if text.startswith(_NOT_SAID) else text
+        content = "\n".join(as_text(as_mapping(part).get("text")) for part in content)
+    return as_text(content).strip()
 
 
 def _usage(value: Any) -> tuple[TokenUsage, bool]:

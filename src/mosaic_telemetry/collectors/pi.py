@@ -12,16 +12,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mosaic_telemetry.collectors.assembling import assemble_turns
+from mosaic_telemetry.collectors.base import LogCollector, Unit
 from mosaic_telemetry.collectors.kinds import type_from_prompt
 from mosaic_telemetry.collectors.outcomes import Ending
-from mosaic_telemetry.collectors.reading import Counting, Watcher, read_records
+from mosaic_telemetry.collectors.reading import Counting, read_records
 from mosaic_telemetry.collectors.serving import provider_named
 from mosaic_telemetry.collectors.turns import LONGEST_STEP_MS, Step, Turn
 from mosaic_telemetry.collectors.untrusted import as_count, as_list, as_mapping, as_milliseconds, as_moment, as_money, as_text, is_count
-from mosaic_telemetry.collectors.values import Collection, ModelCall, Note
+from mosaic_telemetry.collectors.values import ModelCall, Note
 from mosaic_telemetry.pricing import TokenUsage
-from mosaic_telemetry.schema import Harness
 
 __all__ = ["Pi"]
 
@@ -34,7 +33,7 @@ _ENDINGS = {"stop": Ending.WORD, "length": Ending.BUDGET, "aborted": Ending.STOP
 _NO_STATUS = re.compile(r"Command (?:timed out|aborted)")
 
 
-class Pi:
+class Pi(LogCollector):
     """The collector for the pi coding agent."""
 
     name = "pi"
@@ -52,16 +51,12 @@ class Pi:
         root = next((folder for folder in (place / "agent" / "sessions", place / "sessions") if folder.is_dir()), place)
         return sorted(path for path in root.rglob("*") if path.name.endswith(_SUFFIXES) and path.is_file())
 
-    def collect(self, files: Sequence[Path], *, now_ms: int, watcher: Watcher) -> Collection:
-        """The tasks in these files."""
-        turns: list[Turn] = []
-        counting = Counting(watcher)
-        for path in sorted(set(files)):
-            session = _Session(path)
-            for line, record in read_records(path, counting):
-                session.feed(record, line)
-            turns += session.turns
-        return assemble_turns(turns, Harness.CUSTOM, now_ms=now_ms, files=len(set(files)), skipped=counting.skipped)
+    def read(self, unit: Unit, counting: Counting) -> Sequence[Turn]:
+        """The turns in a session file."""
+        session = _Session(unit[0])
+        for line, record in read_records(unit[0], counting):
+            session.feed(record, line)
+        return session.turns
 
 
 class _Session:
@@ -70,7 +65,9 @@ class _Session:
     def __init__(self, path: Path) -> None:
         stem = path.name.partition(".")[0]
         self._session = stem.rpartition("_")[2] or stem
-        self._current = Turn(key="", session=self._session)
+        self._path = path
+        self._folder = ""
+        self._current = Turn(key="", session=self._session, file=path)
         self.turns = [self._current]
         self._owners: dict[str, Turn] = {}
         self._uses: dict[str, tuple[str, Mapping[str, Any]]] = {}
@@ -84,6 +81,7 @@ class _Session:
         if kind == "session":
             self._session = name or self._session
             self._current.session = self._session
+            self._folder = self._current.folder = as_text(record.get("cwd"))
             return
         if name and name in self._owners:
             return  # the same entry once more
@@ -116,7 +114,8 @@ class _Session:
             return before  # typed while the agent worked: it steers the task that runs
         words = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:24]
         before.followed = self._current.followed = True
-        self._current = Turn(key=f"{said} {words}", session=self._session, asked=type_from_prompt(text))
+        self._current = Turn(key=f"{said} {words}", session=self._session, asked=type_from_prompt(text), file=self._path, folder=self._folder)
+        self._current.prompted = f"line {self._line}"
         self._current.begin(said)
         self.turns.append(self._current)
         return self._current
@@ -131,7 +130,7 @@ class _Session:
             turn.providers[model] = provider_named(as_text(message.get("provider")))
             told = as_money(as_mapping(as_mapping(message.get("usage")).get("cost")).get("total"))
             name = as_text(message.get("responseId")) or f"{began or moment} {model} {usage}"
-            turn.add_call(ModelCall(id=name, model=model, usage=usage, at_ms=began or moment, reported_usd=told))
+            turn.add_call(ModelCall(id=name, model=model, usage=usage, at_ms=began or moment, reported_usd=told, record=f"line {self._line}"))
         for block in map(as_mapping, as_list(message.get("content"))):
             if block.get("type") == "toolCall" and (use := as_text(block.get("id"))):
                 self._uses[use] = as_text(block.get("name")), as_mapping(block.get("arguments"))

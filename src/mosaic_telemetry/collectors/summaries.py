@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from mosaic_telemetry.schema import QualityGate
 
-__all__ = ["COVERAGE_THRESHOLD", "missing_tool", "verdicts_in"]
+__all__ = ["COVERAGE_THRESHOLD", "missing_module", "missing_tool", "verdicts_in"]
 
 COVERAGE_THRESHOLD = 85.0
 """Per cent from which coverage counts as sufficient by convention (the contract, section 2), unless a command sets its own."""
@@ -93,11 +93,19 @@ def _coverage(text: str) -> bool | None:
 
 
 def missing_tool(output: str, name: str) -> bool:
-    """Whether `output` says that the program or Python module `name` is not installed, so that nothing was checked."""
+    """Whether `output` says that the shell did not find the program `name` (exit status 127), so that nothing was run.
+
+    A program that did run and then missed something, as Python does without a module, is no such case: it failed.
+    """
     tool = re.escape(name)
-    return bool(
-        re.search(
-            rf"(?:\b{tool}: (?:command )?not found\b|command not found: {tool}\b|No module named ['\"]?{tool}\b|['\"]{tool}['\"] is not recognized)",
-            output[-_TAIL:],
-        )
-    )
+    return _says(output, name, rf"(?:\b{tool}: (?:command )?not found\b|(?:command not found|Unknown command): {tool}\b|['\"]{tool}['\"] is not recognized)")
+
+
+def missing_module(output: str, name: str) -> bool:
+    """Whether `output` says that Python itself ran, and failed since it has no module `name`."""
+    return _says(output, name, rf"[Pp]ython[\d.]*(?:\.exe)?: No module named '?{re.escape(name)}\b")
+
+
+def _says(output: str, name: str, pattern: str) -> bool:
+    tail = output[-_TAIL:]
+    return name in tail and re.search(pattern, tail) is not None

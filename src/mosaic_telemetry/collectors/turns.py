@@ -6,12 +6,13 @@ them. Law: it is associative, commutative and idempotent, so that neither the or
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
+from pathlib import Path
 
 from mosaic_telemetry.collectors.activity import Spans
-from mosaic_telemetry.collectors.gates import not_installed, observe
+from mosaic_telemetry.collectors.gates import observe
 from mosaic_telemetry.collectors.languages import names_in
 from mosaic_telemetry.collectors.outcomes import Ending
 from mosaic_telemetry.collectors.values import ModelCall, Note
@@ -32,11 +33,10 @@ class Step(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What one command showed: when, the gates with a result, and those whose tool is not there."""
+    """What one command showed: when (milliseconds since 1970, and its place in the file), and the gates with a result."""
 
     at: tuple[int, int]
     verdicts: Mapping[QualityGate, bool]
-    missing: frozenset[QualityGate] = frozenset()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,6 +58,9 @@ class Turn:
         followed: whether the person gave another prompt afterwards.
         providers: by model, who served it.
         windows: by model, its context window in tokens where the log tells it.
+        file: where it was read.
+        folder: where the agent worked; empty where the log does not tell.
+        prompted: where in the file the prompt stands.
     """
 
     key: str
@@ -85,6 +88,14 @@ class Turn:
     closed: bool = False
     followed: bool = False
     clock: int | None = None
+    file: Path | None = None
+    folder: str = ""
+    prompted: str = ""
+
+    def links(self) -> Iterator[str]:
+        """The ids that may stand in other files too."""
+        yield from filter(None, (self.key, self.session, self.parent, self.parent_session))
+        yield from self.calls
 
     def begin(self, moment: int | None) -> None:
         """Note when the prompt was given."""
@@ -125,20 +136,15 @@ class Turn:
     def ran(self, use: str, command: str, *, succeeded: bool | None, output: str, at: tuple[int, int]) -> None:
         """Note a shell command and its result. `succeeded` is None where the log does not tell its exit status."""
         self.named.update(names_in(command))
-        verdicts = observe(command, succeeded=succeeded, output=output)
-        missing = frozenset() if succeeded else not_installed(command, output)
-        if verdicts or missing:
-            self.checks[use] = Check(at, verdicts, missing)
+        if verdicts := observe(command, succeeded=succeeded, output=output):
+            self.checks[use] = Check(at, verdicts)
 
     @property
     def gates(self) -> dict[QualityGate, bool]:
-        """The last known result of each gate. One that was only ever tried without its tool failed: nothing was shown to hold."""
+        """The last known result of each gate."""
         results: dict[QualityGate, bool] = {}
-        checks = [check for _, check in sorted(self.checks.items(), key=lambda item: (item[1].at, item[0]))]
-        for check in checks:
+        for _, check in sorted(self.checks.items(), key=lambda item: (item[1].at, item[0])):
             results.update(check.verdicts)
-        for check in checks:
-            results.update(dict.fromkeys(check.missing - results.keys(), False))
         return results
 
     @property

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mosaic_telemetry.collectors.assembling import assemble_turns
+from mosaic_telemetry.collectors.base import LogCollector, Unit
 from mosaic_telemetry.collectors.outcomes import Ending
-from mosaic_telemetry.collectors.reading import Counting, Watcher, read_records
+from mosaic_telemetry.collectors.reading import Counting, read_records
 from mosaic_telemetry.collectors.serving import provider_named
 from mosaic_telemetry.collectors.turns import Turn
 from mosaic_telemetry.collectors.untrusted import as_mapping, as_milliseconds, as_moment, as_money, as_text
-from mosaic_telemetry.collectors.values import Collection, ModelCall, Note, Skipped
+from mosaic_telemetry.collectors.values import ModelCall, Note, Skipped
 from mosaic_telemetry.pricing import read_answer
 from mosaic_telemetry.schema import Harness
 
@@ -32,11 +32,12 @@ _DURATIONS = (("duration_ms", 1.0), ("latency_ms", 1.0), ("total_duration", 1e-6
 _VENDORS = {"bedrock": "aws", "gemini": "google", "vertex": "google", "vertexai": "google", "xai": "x-ai"}
 
 
-class Usage:
+class Usage(LogCollector):
     """The import of raw API usage objects."""
 
     name = "usage"
     title = "API usage"
+    harness = Harness.API_DIRECT
 
     def places(self, env: Mapping[str, str], home: Path) -> Sequence[Path]:  # noqa: ARG002 - the Protocol's signature
         """None: nobody keeps such a file at a usual place."""
@@ -48,16 +49,12 @@ class Usage:
             return [place]
         return sorted(path for path in place.rglob("*") if path.name.endswith(_SUFFIXES) and path.is_file())
 
-    def collect(self, files: Sequence[Path], *, now_ms: int, watcher: Watcher) -> Collection:
-        """A task for each answer in these files."""
-        turns: list[Turn] = []
-        counting = Counting(watcher)
-        for path in sorted(set(files)):
-            turns += _turns(path, counting)
-        return assemble_turns(turns, Harness.API_DIRECT, now_ms=now_ms, files=len(set(files)), skipped=counting.skipped)
+    def read(self, unit: Unit, counting: Counting) -> Sequence[Turn]:
+        """A turn for each answer in a file."""
+        return list(_turns(unit[0], counting))
 
 
-def _turns(path: Path, watcher: Watcher) -> Iterator[Turn]:
+def _turns(path: Path, watcher: Counting) -> Iterator[Turn]:
     repeated: Counter[str] = Counter()
     written = _modified_ms(path)
     for line, record in read_records(path, watcher):
@@ -73,7 +70,7 @@ def _turns(path: Path, watcher: Watcher) -> Iterator[Turn]:
             name = f"{content} {repeated[content]}"
             repeated[content] += 1
         model = as_text(answer.model) or "unknown"
-        turn = Turn(key=name, session=as_text(record.get("session_id")) or path.name.partition(".")[0])
+        turn = Turn(key=name, session=as_text(record.get("session_id")) or path.name.partition(".")[0], file=path, prompted=f"line {line}")
         moment = _moment(record)
         turn.begin(moment or _UNDATED)
         turn.ended_ms = moment or written
@@ -91,6 +88,7 @@ def _turns(path: Path, watcher: Watcher) -> Iterator[Turn]:
                 reported_usd=as_money(answer.reported),
                 vendor=answer.vendor,
                 details=answer.details,
+                record=f"line {line}",
             )
         )
         yield turn

@@ -15,7 +15,7 @@ from pathlib import Path
 from mosaic_telemetry.pricing import Price, PriceSource, TokenUsage, price_call, total_price
 from mosaic_telemetry.schema import Complexity, Harness, Outcome, Provider, QualityGate, TaskType
 
-__all__ = ["Collection", "ModelCall", "Note", "Skipped", "Task", "Totals"]
+__all__ = ["Collection", "Evidence", "ModelCall", "Note", "Skipped", "Task", "Totals", "Waiting"]
 
 
 class Note(StrEnum):
@@ -50,6 +50,8 @@ class ModelCall:
         unsplit: whether the log does not tell cached input from other input, so that the harness knows the cost better.
         vendor: whose price it is, where the model's name does not tell (see `price_call`).
         details: more classes of tokens that have their own price (see `price_call`).
+        file: where it was read.
+        record: where in that file: `line 12`, or the id of a row.
     """
 
     id: str
@@ -63,6 +65,8 @@ class ModelCall:
     unsplit: bool = False
     vendor: str = ""
     details: Mapping[str, int] = field(default_factory=dict)
+    file: Path | None = None
+    record: str = ""
 
     def price(self) -> Price:
         """What this call cost at its time: by the price list; else, or where only the harness can know, what the harness says."""
@@ -72,6 +76,29 @@ class ModelCall:
         at = None if self.at_ms is None else datetime.fromtimestamp(self.at_ms / 1000, UTC)
         found = price_call(self.model, self.usage, at=at, context=self.context, vendor=self.vendor, details=self.details)
         return said if found.usd is None and said is not None else found
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a number comes from.
+
+    Attributes:
+        rule: by which rule, in words.
+        file: where it was read; None where it is in no single file.
+        records: where in that file: `line 12`, or ids of rows.
+    """
+
+    rule: str
+    file: Path | None = None
+    records: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A task that is not finished yet: the files that tell of it, and when it counts as finished if nothing more is written."""
+
+    files: frozenset[Path]
+    due_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +118,9 @@ class Task:
         context_utilization: share of the context window that the last call filled, 0.0 to 1.0; 0.0 where it is not known.
         language: main programming language of the files touched, or None.
         notes: what is to be known about the numbers.
+        folder: where the agent worked, as the log tells it; empty where it does not. It never leaves this machine.
+        evidence: by number, where it comes from, apart from what the calls themselves tell.
+        files: all files that tell of it.
     """
 
     identity: str
@@ -110,6 +140,9 @@ class Task:
     context_utilization: float
     language: str | None
     notes: frozenset[Note]
+    folder: str = ""
+    evidence: Mapping[str, Evidence] = field(default_factory=dict, compare=False)
+    files: frozenset[Path] = field(default=frozenset(), compare=False)
 
     @property
     def usage(self) -> TokenUsage:
@@ -165,7 +198,7 @@ class Collection:
 
     Attributes:
         tasks: the finished tasks, oldest first.
-        running: tasks that are not finished yet; they are reported another time.
+        waiting: tasks that are not finished yet; they are reported another time.
         files: files read.
         skipped: lines and files that could not be used.
         totals: by session, all that was used.
@@ -173,8 +206,13 @@ class Collection:
     """
 
     tasks: Sequence[Task]
-    running: int
+    waiting: Sequence[Waiting]
     files: int
     skipped: int
     totals: Mapping[str, Totals]
     outside: Sequence[ModelCall]
+
+    @property
+    def running(self) -> int:
+        """How many tasks are not finished yet."""
+        return len(self.waiting)

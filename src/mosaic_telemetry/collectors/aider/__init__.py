@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mosaic_telemetry.collectors.aider.analytics import Run, read_runs
 from mosaic_telemetry.collectors.aider.history import Chat, read_chats
 from mosaic_telemetry.collectors.aider.joining import turns_of_chat, turns_of_run
-from mosaic_telemetry.collectors.assembling import assemble_turns
-from mosaic_telemetry.collectors.reading import Counting, Watcher
+from mosaic_telemetry.collectors.base import LogCollector, Unit
+from mosaic_telemetry.collectors.reading import Counting
 from mosaic_telemetry.collectors.turns import Turn
-from mosaic_telemetry.collectors.values import Collection
 from mosaic_telemetry.schema import Harness
 
 __all__ = ["Aider"]
@@ -21,11 +20,12 @@ _HISTORIES = ("chat.history.md", "chat.history.md.gz", "chat-history.md", "chat-
 _UNLIKELY = frozenset({".git", ".venv", "node_modules", "site-packages", "venv"})
 
 
-class Aider:
+class Aider(LogCollector):
     """The collector for aider."""
 
     name = "aider"
     title = "aider"
+    harness = Harness.AIDER
 
     def places(self, env: Mapping[str, str], home: Path) -> Sequence[Path]:
         """The files that AIDER_ANALYTICS_LOG and AIDER_CHAT_HISTORY_FILE name, else the working folder's history and `~/.aider`."""
@@ -39,12 +39,16 @@ class Aider:
         found = (path for path in place.rglob("*") if _is_log(path) and _UNLIKELY.isdisjoint(path.relative_to(place).parts) and path.is_file())
         return sorted(found)
 
-    def collect(self, files: Sequence[Path], *, now_ms: int, watcher: Watcher) -> Collection:
-        """The tasks in these files."""
-        counting = Counting(watcher)
+    def units(self, files: Iterable[Path]) -> Sequence[Unit]:
+        """All together: any history may tell of a run in any log."""
+        together = tuple(sorted(set(files)))
+        return [together] if together else []
+
+    def read(self, unit: Unit, counting: Counting) -> Sequence[Turn]:
+        """The turns in logs and histories."""
         runs: dict[str, Run] = {}
         chats: dict[str, Chat] = {}
-        for path in sorted(set(files)):
+        for path in unit:
             if path.name.endswith((".md", ".md.gz", ".txt")):
                 for chat in read_chats(path, counting):
                     known = chats.get(chat.key)
@@ -62,7 +66,7 @@ class Aider:
             turns += turns_of_run(run, own)
         for chat in left.values():
             turns += turns_of_chat(chat)
-        return assemble_turns(turns, Harness.AIDER, now_ms=now_ms, files=len(set(files)), skipped=counting.skipped)
+        return turns
 
 
 def _is_log(path: Path) -> bool:

@@ -46,6 +46,7 @@ class Run:
     Attributes:
         user: aider's random id of the installation.
         started_ms: when it was launched.
+        file: the log that tells of it.
         interactive: whether a person could give several prompts.
         exited: whether its end is in the log.
         failed: whether it was still waiting for an answer at the end.
@@ -53,6 +54,7 @@ class Run:
 
     user: str
     started_ms: int
+    file: Path
     sends: list[Send] = field(default_factory=list)
     interactive: bool = False
     exited: bool = False
@@ -85,7 +87,7 @@ def read_runs(path: Path, watcher: Watcher) -> Iterator[Run]:
         if moment is None:
             continue
         if event == "launched" or not runs:
-            runs.append(Run(as_text(record.get("user_id")), moment))
+            runs.append(Run(as_text(record.get("user_id")), moment, path))
             began, prompted = None, True
         run = runs[-1]
         match event:

@@ -61,6 +61,7 @@ class Chat:
     """One run of the program. `started` is in the local time of the machine that wrote it; `command` how it was called."""
 
     started: str
+    file: Path
     command: str = ""
     model: str = ""
     added: list[str] = field(default_factory=list)
@@ -107,7 +108,7 @@ def read_chats(path: Path, watcher: Watcher) -> Iterator[Chat]:
         elif started := _STARTED.match(line):
             if chat is not None:
                 yield chat
-            chat = Chat(started.group(1))
+            chat = Chat(started.group(1), path)
         elif chat is not None and line.startswith("> "):
             _remark(chat, line)
     if chat is not None:

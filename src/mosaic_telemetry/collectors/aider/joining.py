@@ -30,7 +30,8 @@ def turns_of_run(run: Run, chat: Chat | None) -> list[Turn]:
     turns: list[Turn] = []
     at = 0
     for number, (sends, prompt) in enumerate(_groups(run, chat)):
-        turn = Turn(key=f"{run.key} {number}", session=run.key)
+        turn = Turn(key=f"{run.key} {number}", session=run.key, file=run.file, prompted=f"line {sends[0].line}")
+        turn.folder = str(chat.file.parent) if chat is not None else ""
         turn.begin(sends[0].began_ms)
         for send in sends:
             shown = chat.answers[at].model if chat is not None else ""
@@ -60,7 +61,7 @@ def turns_of_chat(chat: Chat) -> list[Turn]:
         if not prompt.answers:
             continue
         key = hashlib.sha256(f"{chat.key}\n{number}".encode("utf-8", "replace")).hexdigest()
-        turn = Turn(key=key, session=chat.started)
+        turn = Turn(key=key, session=chat.started, file=chat.file, prompted=f"prompt {number + 1} after {chat.started}", folder=str(chat.file.parent))
         turn.begin(chat.started_ms)
         turn.step(chat.started_ms, Step.WAIT, number, Ending.WORD)
         for answer in prompt.answers:
@@ -99,7 +100,11 @@ def _groups(run: Run, chat: Chat | None) -> list[tuple[Sequence[Send], Prompt | 
 def _add(turn: Turn, model: str, usage: TokenUsage, moment: int | None, cost: Decimal | None) -> None:
     turn.providers[model] = provider_of_model(model)
     name = f"{turn.key} {len(turn.calls)}"
-    turn.add_call(ModelCall(id=name, model=model, usage=usage, at_ms=moment, reported_usd=cost, unsplit=True))
+    turn.add_call(
+        ModelCall(
+            id=name, model=model, usage=usage, at_ms=moment, reported_usd=cost, unsplit=True, record=f"answer {len(turn.calls) + 1} from {turn.prompted} on"
+        )
+    )
 
 
 def _note(turn: Turn, chat: Chat, prompt: Prompt) -> None:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from mosaic_telemetry.collectors.base import LogCollector, Unit
 from mosaic_telemetry.collectors.claude_code.assembling import QUIET_MS, assemble
 from mosaic_telemetry.collectors.claude_code.drafts import Draft
 from mosaic_telemetry.collectors.claude_code.files import find_files, usual_places
 from mosaic_telemetry.collectors.claude_code.parsing import SessionFile
-from mosaic_telemetry.collectors.reading import Watcher, read_records
-from mosaic_telemetry.collectors.values import Collection, Skipped
+from mosaic_telemetry.collectors.reading import Counting, read_records
+from mosaic_telemetry.collectors.values import Collection
+from mosaic_telemetry.schema import Harness
 
 __all__ = ["QUIET_MS", "ClaudeCode"]
 
 
-class ClaudeCode:
+class ClaudeCode(LogCollector):
     """The collector for Claude Code."""
 
     name = "claude-code"
     title = "Claude Code"
+    harness = Harness.CLAUDE_CODE
 
     def places(self, env: Mapping[str, str], home: Path) -> Sequence[Path]:
         """The folders of sessions unless told otherwise."""
@@ -29,30 +32,13 @@ class ClaudeCode:
         """The session files in a place."""
         return find_files(place)
 
-    def collect(self, files: Sequence[Path], *, now_ms: int, watcher: Watcher) -> Collection:
-        """The tasks in these files."""
-        drafts: list[Draft] = []
-        counting = _Counting(watcher)
-        for path in sorted(set(files)):
-            session = SessionFile(path)
-            for line, record in read_records(path, counting):
-                session.feed(record, line)
-            drafts += session.drafts
-        return assemble(drafts, now_ms=now_ms, files=len(set(files)), skipped=counting.skipped)
+    def read(self, unit: Unit, counting: Counting) -> Sequence[Draft]:
+        """The drafts of tasks in a session file or a subagent's."""
+        session = SessionFile(unit[0])
+        for line, record in read_records(unit[0], counting):
+            session.feed(record, line)
+        return session.drafts
 
-
-class _Counting:
-    """Counts what is skipped on its way to the watcher."""
-
-    def __init__(self, watcher: Watcher) -> None:
-        self.skipped = 0
-        self._watcher = watcher
-
-    def advance(self, size: int) -> None:
-        """Pass on."""
-        self._watcher.advance(size)
-
-    def skip(self, skipped: Skipped) -> None:
-        """Count and pass on."""
-        self.skipped += 1
-        self._watcher.skip(skipped)
+    def join(self, parts: Iterable[Draft], *, now_ms: int, files: int, skipped: int) -> Collection:
+        """The tasks in the drafts of all files."""
+        return assemble(parts, now_ms=now_ms, files=files, skipped=skipped)

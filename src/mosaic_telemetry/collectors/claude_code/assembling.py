@@ -7,18 +7,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from mosaic_telemetry.collectors.assembling import FINISHED_BY, MEASURED, OBSERVED, QUIET_MS, UTILIZED, WORKED
 from mosaic_telemetry.collectors.claude_code.drafts import Answer, Draft
 from mosaic_telemetry.collectors.claude_code.serving import provider_of, window_of
 from mosaic_telemetry.collectors.kinds import Work, complexity_of, type_of
 from mosaic_telemetry.collectors.languages import main_language
 from mosaic_telemetry.collectors.outcomes import Ending, outcome_of
-from mosaic_telemetry.collectors.values import Collection, ModelCall, Note, Task, Totals
+from mosaic_telemetry.collectors.values import Collection, Evidence, ModelCall, Note, Task, Totals, Waiting
 from mosaic_telemetry.schema import Harness, QualityGate
 
 __all__ = ["QUIET_MS", "assemble"]
-
-QUIET_MS = 3_600_000
-"""A task that is neither followed nor closed counts as finished when nothing was written for an hour."""
 
 _FAST = {"speed": "fast"}
 _UNDERREPORTING = ((2, 1, 12), (2, 1, 42))
@@ -60,17 +58,18 @@ def assemble(drafts: Iterable[Draft], *, now_ms: int, files: int, skipped: int) 
         if not call.subagent:
             largest[item.session, call.model] = max(largest[item.session, call.model], call.usage.input)
     finished: list[Task] = []
-    running = 0
+    waiting: list[Waiting] = []
     for draft in tasks:
         answers = of_draft.get(id(draft), [])
         if not answers or draft.ended_ms is None:
             continue  # a prompt that no model answered, or one without any time
-        if _is_finished(draft, now_ms):
+        due = _due_ms(draft)
+        if due is None or now_ms >= due:
             finished.append(_task(draft, answers, largest))
         else:
-            running += 1
+            waiting.append(Waiting(frozenset(draft.files), due))
     finished.sort(key=lambda task: (task.started_ms, task.identity))
-    return Collection(tasks=finished, running=running, files=files, skipped=skipped, totals=totals, outside=outside)
+    return Collection(tasks=finished, waiting=waiting, files=files, skipped=skipped, totals=totals, outside=outside)
 
 
 def _merged(drafts: Iterable[Draft]) -> tuple[list[Draft], list[Draft]]:
@@ -136,11 +135,15 @@ def _ownership(tasks: Sequence[Draft], loose: Sequence[Draft]) -> list[_Owned]:
     return list(owned.values())
 
 
-def _is_finished(draft: Draft, now_ms: int) -> bool:
-    if draft.followed or (draft.closed_ms >= 0 and draft.closed_ms >= draft.last[0]):
-        return True
-    latest = max(draft.ended_ms or 0, draft.last[0])
-    return now_ms - latest >= QUIET_MS
+def _due_ms(draft: Draft) -> int | None:
+    """When it counts as finished if nothing more is written; None where it is."""
+    if draft.followed or _is_closed(draft):
+        return None
+    return max(draft.ended_ms or 0, draft.last[0]) + QUIET_MS
+
+
+def _is_closed(draft: Draft) -> bool:
+    return draft.closed_ms >= 0 and draft.closed_ms >= draft.last[0]
 
 
 def _task(draft: Draft, answers: list[Answer], largest: Counter[tuple[str, str]]) -> Task:
@@ -169,7 +172,26 @@ def _task(draft: Draft, answers: list[Answer], largest: Counter[tuple[str, str]]
         context_utilization=min(1.0, last.usage.input / window) if window else 0.0,
         language=main_language(draft.edited, draft.read, draft.named),
         notes=_notes(draft, answers, window),
+        folder=draft.folder,
+        evidence=_evidence(draft, window),
+        files=frozenset(draft.files),
     )
+
+
+def _evidence(draft: Draft, window: int | None) -> dict[str, Evidence]:
+    """Where the numbers come from that are no sums over the calls."""
+    file, line = draft.prompted or (None, 0)
+    measured = draft.measured
+    found = {
+        "task": Evidence(FINISHED_BY[draft.followed, _is_closed(draft)], file, (f"line {line}",) if line else ()),
+        "task_duration_ms": Evidence(MEASURED if measured else WORKED, file, tuple(sorted(draft.turns)) if measured else ()),
+        "context_utilization_final": Evidence(UTILIZED if window else "the model's context window is not known", file),
+        "context_compactions": Evidence("each compaction within the task", file, tuple(sorted(draft.compactions))),
+    }
+    for _, checked in sorted(draft.gates.items(), key=lambda item: (item[1].at_ms, item[0])):
+        for gate in checked.verdicts:
+            found[f"quality_gates.{gate}"] = Evidence(OBSERVED, checked.file, (f"line {checked.line}",))
+    return found
 
 
 def _main_model(calls: Sequence[ModelCall]) -> str:
@@ -182,8 +204,8 @@ def _main_model(calls: Sequence[ModelCall]) -> str:
 
 def _last_results(draft: Draft) -> dict[QualityGate, bool]:
     results: dict[QualityGate, bool] = {}
-    for _, (_, verdicts) in sorted(draft.gates.items(), key=lambda item: (item[1][0], item[0])):
-        results.update(verdicts)
+    for _, checked in sorted(draft.gates.items(), key=lambda item: (item[1].at_ms, item[0])):
+        results.update(checked.verdicts)
     return results
 
 
@@ -213,6 +235,8 @@ def _call(answer: Answer) -> ModelCall:
         subagent=answer.subagent,
         context=_FAST if answer.fast else {},
         partial=not answer.recorded,
+        file=answer.file,
+        record=f"line {answer.line}",
     )
 
 

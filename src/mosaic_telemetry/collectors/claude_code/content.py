@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mosaic_telemetry.collectors.claude_code.drafts import Answer, Draft
@@ -27,8 +28,9 @@ class ToolUse:
     arguments: Mapping[str, Any]
 
 
-def read_answer(record: Mapping[str, Any], message: Mapping[str, Any], moment: int | None, *, subagent: bool, recorded: bool) -> Answer:
-    """The answer that a record tells of; `record` is the whole of it, `message` the API's own message in it."""
+def read_answer(record: Mapping[str, Any], moment: int | None, at: tuple[Path, int], *, subagent: bool, recorded: bool) -> Answer:
+    """The answer that a record, at this place in a file, tells of."""
+    message = as_mapping(record.get("message"))
     usage, damaged = _usage(message.get("usage"))
     return Answer(
         id=as_text(message.get("id")) or as_text(record.get("requestId")) or as_text(record.get("uuid")) or f"@{moment}",
@@ -41,6 +43,8 @@ def read_answer(record: Mapping[str, Any], message: Mapping[str, Any], moment: i
         damaged=damaged,
         fast=as_mapping(message.get("usage")).get("speed") == "fast",
         version=as_text(record.get("version")),
+        file=at[0],
+        line=at[1],
     )
 
 

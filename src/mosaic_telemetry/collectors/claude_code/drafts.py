@@ -5,15 +5,16 @@ Law: merging is associative, commutative and idempotent, so that neither the ord
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from mosaic_telemetry.collectors.activity import Spans
 from mosaic_telemetry.collectors.outcomes import Ending
 from mosaic_telemetry.pricing import TokenUsage
 from mosaic_telemetry.schema import QualityGate, TaskType
 
-__all__ = ["Answer", "Draft"]
+__all__ = ["Answer", "Checked", "Draft"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class Answer:
         damaged: whether a token count was no number.
         recorded: whether a record of its own stands in the log, and not just one of a subagent's progress.
         fast: whether it was served at the higher speed, which has its own price.
+        file, line: where the fullest record of it stands.
     """
 
     id: str
@@ -37,6 +39,8 @@ class Answer:
     damaged: bool
     fast: bool
     version: str
+    file: Path
+    line: int
 
     def merged(self, other: Answer) -> Answer:
         """Both: the usage with the most output (the log repeats an answer while it is still being written), the earliest time."""
@@ -51,6 +55,21 @@ class Answer:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What one shell command proved: when it ended, where that stands, and the gates with a result."""
+
+    at_ms: int
+    file: Path
+    line: int
+    verdicts: Mapping[QualityGate, bool]
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """Tells the earliest copy."""
+        return (self.at_ms, sorted(self.verdicts.items()), self.file, self.line)
+
+
 @dataclass(slots=True)
 class Draft:
     """A task, or the part of one that a subagent did, before it is known to be complete.
@@ -62,7 +81,7 @@ class Draft:
         started_ms: time of the prompt.
         asked: the kind of work that the prompt asks for.
         answers: model answers by id.
-        gates: by tool call, when its result came and what it proved.
+        gates: by tool call, what a shell command proved.
         tool_calls: ids of the tool calls.
         agents: ids of subagents that it started.
         turns: by record, when a turn ended and the milliseconds at work in it, as the harness measured them.
@@ -70,6 +89,8 @@ class Draft:
         last: time, line and kind of the agent's own last step; None for one after which more must follow.
         closed_ms: when a record last said that the agent was done or was stopped.
         followed: whether the person gave another prompt afterwards.
+        files: all files that tell of it; the prompt stands in `prompted`, a file and a line.
+        folder: where the agent worked.
     """
 
     key: str
@@ -79,7 +100,7 @@ class Draft:
     asked: TaskType = TaskType.UNKNOWN
     planned: bool = False
     answers: dict[str, Answer] = field(default_factory=dict)
-    gates: dict[str, tuple[int, Mapping[QualityGate, bool]]] = field(default_factory=dict)
+    gates: dict[str, Checked] = field(default_factory=dict)
     tool_calls: set[str] = field(default_factory=set)
     agents: set[str] = field(default_factory=set)
     edited: set[str] = field(default_factory=set)
@@ -94,6 +115,15 @@ class Draft:
     last: tuple[int, int, Ending | None] = (-1, -1, None)
     closed_ms: int = -1
     followed: bool = False
+    files: set[Path] = field(default_factory=set)
+    prompted: tuple[Path, int] | None = None
+    folder: str = ""
+
+    def links(self) -> Iterator[str]:
+        """The ids that may stand in other files too."""
+        yield from filter(None, (self.key, self.session, self.agent))
+        yield from self.agents
+        yield from self.answers
 
     def add_answer(self, answer: Answer) -> None:
         """Note an answer, or one more record of it."""
@@ -111,10 +141,14 @@ class Draft:
         self.work.add(moment - busy_ms, moment)
 
     @property
+    def measured(self) -> bool:
+        """Whether the harness measured the turns up to the last step."""
+        return max((moment for moment, _ in self.turns.values()), default=-1) >= self.last[0] >= 0
+
+    @property
     def active_ms(self) -> int:
-        """Milliseconds at work: where the harness measured the turns up to the last step, not more than those."""
-        measured = max((moment for moment, _ in self.turns.values()), default=-1) >= self.last[0] >= 0
-        return min(self.work.total, sum(length for _, length in self.turns.values())) if measured else self.work.total
+        """Milliseconds at work: where the harness measured the turns, not more than those."""
+        return min(self.work.total, sum(length for _, length in self.turns.values())) if self.measured else self.work.total
 
     def absorb(self, other: Draft) -> None:
         """Take over all that another draft of the same task knows, or a subagent's part of it."""
@@ -127,12 +161,14 @@ class Draft:
             self.followed |= other.followed
             self.compactions |= other.compactions
             self.turns |= other.turns
+            self.folder = max(self.folder, other.folder)
+            self.prompted = min(filter(None, (self.prompted, other.prompted)), default=None)
         self.planned |= other.planned
         for answer in other.answers.values():
             self.add_answer(answer)
-        for call, (moment, verdicts) in other.gates.items():
-            self.gates[call] = min(self.gates.get(call, (moment, verdicts)), (moment, verdicts), key=lambda seen: (seen[0], sorted(seen[1].items())))
-        for name in ("tool_calls", "agents", "edited", "created", "read", "named"):
+        for call, checked in other.gates.items():
+            self.gates[call] = min(self.gates.get(call, checked), checked, key=lambda one: one.order)
+        for name in ("tool_calls", "agents", "edited", "created", "read", "named", "files"):
             getattr(self, name).update(getattr(other, name))
         self.work.update(other.work)
         self.first_ms = _min(self.first_ms, other.first_ms)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mosaic_telemetry.collectors.claude_code.content import ToolUse, note_files, read_answer, shell_verdicts
-from mosaic_telemetry.collectors.claude_code.drafts import Draft
+from mosaic_telemetry.collectors.claude_code.drafts import Checked, Draft
 from mosaic_telemetry.collectors.claude_code.files import stem_of
 from mosaic_telemetry.collectors.claude_code.prompts import Said, classify, text_of, tool_results
 from mosaic_telemetry.collectors.claude_code.waiting import LONGEST_MODEL_MS, longest_work_ms, was_denied
@@ -39,7 +39,8 @@ class SessionFile:
         stem = stem_of(path)
         self._agent = stem.removeprefix("agent-") if stem.startswith("agent-") else ""
         self._session = path.parent.parent.name if self._agent and path.parent.name == "subagents" else stem
-        self._current = Draft(key="", session=self._session, agent=self._agent)
+        self._path = path
+        self._current = Draft(key="", session=self._session, agent=self._agent, files={path})
         self._drafts = [self._current]
         self._tentative: Draft | None = None  # a command that may yet turn out to be the harness's own
         self._owners: dict[str, Draft] = {}
@@ -90,7 +91,16 @@ class SessionFile:
     def _begin(self, record: Mapping[str, Any], text: str, moment: int | None) -> Draft:
         session = as_text(record.get("sessionId")) or self._session
         key = as_text(record.get("uuid")) or f"{session} {moment if moment is not None else self._line}"
-        draft = Draft(key=key, session=session, started_ms=moment, asked=type_from_prompt(text), planned=record.get("permissionMode") == "plan")
+        draft = Draft(
+            key=key,
+            session=session,
+            started_ms=moment,
+            asked=type_from_prompt(text),
+            planned=record.get("permissionMode") == "plan",
+            files={self._path},
+            prompted=(self._path, self._line),
+            folder=as_text(record.get("cwd")),
+        )
         self._tick(draft, moment)
         return draft
 
@@ -133,7 +143,7 @@ class SessionFile:
             if record.get("isApiErrorMessage") is True and not aside:
                 self._failed(text_of(message.get("content")).lower(), draft, moment)
             return
-        draft.add_answer(read_answer(record, message, moment, subagent=aside, recorded=not progress))
+        draft.add_answer(read_answer(record, moment, (self._path, self._line), subagent=aside, recorded=not progress))
         calls = self._tool_uses(message, draft)
         if moment is None:
             return
@@ -185,7 +195,7 @@ class SessionFile:
                 draft.named.update(names_in(command))
                 verdicts = shell_verdicts(command, use.arguments, as_mapping(result), text, failed=failed)
                 if verdicts and moment is not None:
-                    draft.gates[use_id] = (moment, verdicts)
+                    draft.gates[use_id] = Checked(moment, self._path, self._line, verdicts)
             elif not failed:
                 note_files(draft, use, as_mapping(result))
             if agent := as_text(as_mapping(result).get("agentId")):

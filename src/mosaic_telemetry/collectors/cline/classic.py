@@ -25,6 +25,7 @@ __all__ = ["read_task"]
 
 _NAMES = ("tokensIn", "tokensOut", "cacheReads", "cacheWrites")
 _MODEL = re.compile(r"<model>([^<]{1,200})</model>")
+_FOLDER = re.compile(r"^# Current W(?:orking|orkspace) Directory \((.+?)\) Files", re.MULTILINE)
 _INSTANT_MS = 5_000
 _SHELL_MS = 125_000
 # What comes after these questions came when the person answered; after the others, a tool worked too.
@@ -53,6 +54,7 @@ class _Request:
     spoke: bool = False
     missing: bool = False
     subagent: bool = False
+    line: int = 0
 
 
 def read_task(path: Path, counting: Counting) -> list[Turn]:
@@ -95,7 +97,7 @@ class _TaskLog:
             self._pause(moment)
             return
         if not asks and (kind == "task" or (kind in _FEEDBACK and self._done and not self._above)):
-            self._begin(message, text, moment)
+            self._begin(message, text, moment, line)
         elif not self._turns:
             return
         elif not asks and kind in _FEEDBACK:
@@ -118,12 +120,13 @@ class _TaskLog:
 
     # --- the person -------------------------------------------------------------------------------------------------
 
-    def _begin(self, message: Mapping[str, Any], text: str, moment: int | None) -> None:
+    def _begin(self, message: Mapping[str, Any], text: str, moment: int | None, line: int) -> None:
         self._close()
         if self._turns:
             self._turns[-1].followed = True
         turn = Turn(key="", session=self._session, parent_session=self._above, asked=type_from_prompt(text))
         turn.planned = as_mapping(message.get("modelInfo")).get("mode") == "plan"
+        turn.prompted = f"message {line}"
         turn.begin(moment)
         self._turns.append(turn)
         self._done = False
@@ -162,6 +165,8 @@ class _TaskLog:
             self._commands = []
             self._cancelled = _CANCELLED.get(as_text(info.get("cancelReason")))
             self._done = False
+        if not turn.folder and (found := _FOLDER.search(request)):
+            turn.folder = found.group(1)
         provider, model = self._served(message, info, request, moment)
         self._requests.append(
             _Request(
@@ -173,6 +178,7 @@ class _TaskLog:
                 cost=info.get("cost"),
                 missing=info.get("usageMissing") is True,
                 subagent=kind == "subagent_usage",
+                line=line,
             )
         )
         turn.step(moment, Step.WORK, line, most=self._most)
@@ -250,6 +256,7 @@ def _count(request: _Request, usage: TokenUsage) -> None:
             subagent=request.subagent,
             partial=counts.nothing or request.missing,
             reported_usd=as_money(request.cost),
+            record=f"message {request.line}",
         )
     )
 

@@ -39,6 +39,7 @@ class _Answer:
     counts: Counts
     model: str
     cost: Any
+    line: int
 
 
 def read_session(path: Path, counting: Counting) -> list[Turn]:
@@ -88,6 +89,7 @@ class _SessionLog:
             alone: whether there are no files of the session's agents: then what they used is known from `info` only.
         """
         for turn in self._turns:
+            turn.folder = as_text(info.get("cwd")) or as_text(info.get("workspace_root"))
             answers = [answer for answer in self._answers if answer.turn is turn]
             for answer, usage in zip(answers, usages([answer.counts for answer in answers]), strict=True):
                 _count(answer, usage)
@@ -114,6 +116,7 @@ class _SessionLog:
             self._turns[-1].followed = True
         turn = Turn(key="", session=self._session, parent_session=self._above, asked=type_from_prompt(found.group(2) if found else text))
         turn.planned = found is not None and found.group(1) == "plan"
+        turn.prompted = f"message {line}"
         turn.begin(moment)
         self._turns.append(turn)
         self._most = LONGEST_STEP_MS
@@ -134,7 +137,7 @@ class _SessionLog:
         provider = as_text(model.get("provider")) or self._served[0]
         name = (as_text(model.get("id")) or self._served[1]).strip()
         info = as_mapping(metrics)
-        self._answers.append(_Answer(turn, moment, read_counts(info, _NAMES, provider), name, info.get("cost") or info.get("totalCost")))
+        self._answers.append(_Answer(turn, moment, read_counts(info, _NAMES, provider), name, info.get("cost") or info.get("totalCost"), line))
         turn.step(moment, Step.WORK, line, None if uses else Ending.WORD, most=LONGEST_STEP_MS)
         turn.closed = not uses
         self._most = max((self._longest_ms(as_text(use.get("name"))) for use in uses), default=LONGEST_STEP_MS)
@@ -206,6 +209,7 @@ class _SessionLog:
                 subagent=True,
                 reported_usd=as_money(metadata.get("aggregatedAgentsCost")),
                 unsplit=True,
+                record="metadata.aggregateUsage of the session",
             )
         )
 
@@ -217,4 +221,14 @@ def _count(answer: _Answer, usage: TokenUsage) -> None:
     turn.providers[answer.model] = provider_of(answer.counts.provider, answer.model)
     identity = call_id(answer.at_ms, answer.model, usage, len(turn.calls))
     reported = as_money(answer.cost)
-    turn.add_call(ModelCall(id=identity, model=answer.model, usage=usage, at_ms=answer.at_ms, partial=answer.counts.nothing, reported_usd=reported))
+    turn.add_call(
+        ModelCall(
+            id=identity,
+            model=answer.model,
+            usage=usage,
+            at_ms=answer.at_ms,
+            partial=answer.counts.nothing,
+            reported_usd=reported,
+            record=f"message {answer.line}",
+        )
+    )

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mosaic_telemetry.collectors.assembling import assemble_turns
+from mosaic_telemetry.collectors.base import LogCollector, Unit
 from mosaic_telemetry.collectors.codex.parsing import Rollout
-from mosaic_telemetry.collectors.reading import Counting, Watcher, read_records
+from mosaic_telemetry.collectors.reading import Counting, read_records
 from mosaic_telemetry.collectors.turns import Turn
-from mosaic_telemetry.collectors.values import Collection
-from mosaic_telemetry.schema import Harness
 
 __all__ = ["Codex"]
 
@@ -18,7 +16,7 @@ _FOLDERS = ("sessions", "archived_sessions")
 _SUFFIXES = (".jsonl", ".jsonl.gz")
 
 
-class Codex:
+class Codex(LogCollector):
     """The collector for OpenAI's Codex CLI and its editor extension."""
 
     name = "codex"
@@ -37,13 +35,9 @@ class Codex:
         found = (path for root in roots for path in root.rglob("rollout-*") if path.name.endswith(_SUFFIXES) and path.is_file())
         return sorted(found)
 
-    def collect(self, files: Sequence[Path], *, now_ms: int, watcher: Watcher) -> Collection:
-        """The tasks in these files."""
-        turns: list[Turn] = []
-        counting = Counting(watcher)
-        for path in sorted(set(files)):
-            rollout = Rollout(path)
-            for line, record in read_records(path, counting):
-                rollout.feed(record, line)
-            turns += rollout.finish()
-        return assemble_turns(turns, Harness.CUSTOM, now_ms=now_ms, files=len(set(files)), skipped=counting.skipped)
+    def read(self, unit: Unit, counting: Counting) -> Sequence[Turn]:
+        """The turns in a rollout."""
+        rollout = Rollout(unit[0])
+        for line, record in read_records(unit[0], counting):
+            rollout.feed(record, line)
+        return rollout.finish()

@@ -49,16 +49,19 @@ class Rollout:
         self._turn_id = ""
         self._ids: set[str] = set()
         self._meter = Meter()
-        self._current = Turn(key="", session=self._session)
+        self._path = path
+        self._folder = ""
+        self._line = 0
+        self._current = self._new("")
         self._turns = [self._current]
         self._words: dict[int, list[object]] = {}
         self._uses: dict[str, ToolCall] = {}
         self._background: dict[str, tuple[str, str]] = {}
-        self._line = 0
 
     def finish(self) -> list[Turn]:
         """The turns found, oldest first, each with its key; the first has no prompt and may be empty."""
         for turn in self._turns:
+            turn.folder = turn.folder or self._folder
             words = self._words.get(id(turn))
             if words is not None and not turn.key:
                 # What was said, after how many tokens, and what the first answer took: the same in every copy and earlier state.
@@ -91,6 +94,9 @@ class Rollout:
 
     # --- whose session, whose turn ---------------------------------------------------------------------------------
 
+    def _new(self, key: str, parent_session: str = "") -> Turn:
+        return Turn(key=key, session=self._session, parent_session=parent_session, file=self._path, prompted=f"line {self._line}" if self._line else "")
+
     def _meta(self, payload: Mapping[str, Any]) -> None:
         session = as_text(payload.get("id")) or as_text(payload.get("session_id"))
         if self._known:  # the head of the history that this file began as a copy of
@@ -100,6 +106,7 @@ class Rollout:
         self._known = True
         self._session = self._root = self._current.session = session or self._session
         self._provider = as_text(payload.get("model_provider"))
+        self._folder = as_text(payload.get("cwd"))
         self._meter.inherited = bool(payload.get("forked_from_id"))
         subagent = as_mapping(payload.get("source")).get("subagent")
         if subagent is not None or payload.get("thread_source") == "subagent":
@@ -113,7 +120,8 @@ class Rollout:
         if self._current.key and self._turn_id == self._current.key and not self._current.closed:
             return
         self._current.followed = True
-        turn = Turn(key=fresh, session=self._session, parent_session=self._parent_session, asked=type_from_prompt(text))
+        turn = self._new(fresh, self._parent_session)
+        turn.asked = type_from_prompt(text)
         self._ids.add(fresh)
         self._words[id(turn)] = [self._root, text, self._meter.total]
         turn.begin(moment)
@@ -127,6 +135,7 @@ class Rollout:
 
     def _context(self, payload: Mapping[str, Any]) -> None:
         self._model = as_text(payload.get("model")).strip() or self._model
+        self._current.folder = as_text(payload.get("cwd"))
         turn_id = as_text(payload.get("turn_id"))
         if turn_id and turn_id not in self._ids and id(self._current) in self._words and not self._current.key and not self._current.calls:
             self._current.key = self._turn_id = turn_id
@@ -145,7 +154,7 @@ class Rollout:
         self._turn_id = as_text(payload.get("turn_id"))
         if not self._turn_id or self._turn_id in self._ids:
             return
-        self._enter(Turn(key="", session=self._session, parent_session=self._parent_session))
+        self._enter(self._new("", self._parent_session))
         self._root_turn(payload)
         self._current.planned = payload.get("collaboration_mode_kind") == "plan"
 
@@ -223,7 +232,8 @@ class Rollout:
             own = response if number == len(usages) else ""
             model = self._model or "unknown"
             turn.providers[model] = provider_named(self._provider)
-            turn.add_call(ModelCall(id=own or f"#{len(turn.calls)}", model=model, usage=usage, at_ms=moment, subagent=bool(self._parent_session)))
+            name, aside = own or f"#{len(turn.calls)}", bool(self._parent_session)
+            turn.add_call(ModelCall(id=name, model=model, usage=usage, at_ms=moment, subagent=aside, record=f"line {self._line}"))
         if usages:
             if (words := self._words.get(id(turn))) is not None and len(words) == 3:
                 words.append(usages[0])

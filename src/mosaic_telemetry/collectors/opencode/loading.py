@@ -73,7 +73,7 @@ def load(files: Iterable[Path], counting: Counting) -> Store:
         if record is None:
             continue
         if "role" in record:
-            message = read_message(record)
+            message = read_message(record, path)
             if message.id and message.session:
                 store.add_message(message)
             else:
@@ -107,7 +107,7 @@ def _load_database(path: Path, store: Store, counting: Counting) -> None:
             for row in _rows(connection, "message", path, counting):
                 data = _object(row, "message", path, counting)
                 if data is not None:
-                    message = read_message(data, message=_text(row.get("id")), session=_text(row.get("session_id")), created=row.get("time_created"))
+                    message = read_message(data, path, message=_text(row.get("id")), session=_text(row.get("session_id")), created=row.get("time_created"))
                     store.add_message(message)
                     seen = _advance(counting, seen, row)
             for row in _rows(connection, "part", path, counting):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from mosaic_telemetry.collectors.kinds import type_from_prompt
@@ -49,6 +50,8 @@ class Message:
         parent: the id of the message that it answers.
         spent: what it used, of which older versions write only the last step.
         summary: whether it sums up the conversation for a compaction.
+        folder: where the agent worked; of a model's messages only.
+        file: the database or file that it stands in.
     """
 
     id: str
@@ -65,6 +68,8 @@ class Message:
     error: str
     error_text: str
     summary: bool
+    folder: str = ""
+    file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +98,7 @@ class Part:
     tool: ToolRun | None = None
 
 
-def read_message(data: Mapping[str, Any], *, message: str = "", session: str = "", created: Any = None) -> Message:
+def read_message(data: Mapping[str, Any], file: Path, *, message: str = "", session: str = "", created: Any = None) -> Message:
     """A message; ids and time stand in columns of their own in a database."""
     time = as_mapping(data.get("time"))
     model = as_mapping(data.get("model"))
@@ -115,6 +120,8 @@ def read_message(data: Mapping[str, Any], *, message: str = "", session: str = "
         error=as_text(error.get("name")),
         error_text=as_text(as_mapping(error.get("data")).get("message"))[:2000].lower(),
         summary=data.get("summary") is True,
+        folder=as_text(as_mapping(data.get("path")).get("cwd")),
+        file=file,
     )
 
 

@@ -70,8 +70,9 @@ class _Talk:
         elif message.role == "assistant":
             turn = self._owners.get(message.parent, self._current)
             if turn is None:
-                turn = Turn(key="", session=self._session)
-                self.turns.append(turn)
+                turn = self._begin(Turn(key="", session=self._session, file=message.file))
+            turn.folder = turn.folder or message.folder
+            turn.file = turn.file or message.file
             self._answered(turn, message, parts, number)
             self._latest = message
 
@@ -98,7 +99,8 @@ class _Talk:
                 current.followed = True
             asked = next((part.asked for part in parts if part.asked is not TaskType.UNKNOWN), TaskType.UNKNOWN)
             key = f"{message.created_ms} {message.id}"  # until an answer tells what all copies of it have in common
-            current = self._current = self._begin(Turn(key=key, session=self._session, asked=asked, planned=message.agent == "plan"))
+            current = self._current = self._begin(Turn(key=key, session=self._session, asked=asked, planned=message.agent == "plan", file=message.file))
+            current.prompted = f"message {message.id}"
             current.begin(message.created_ms)
         elif current is not None and current.clock is None:
             current.begin(message.created_ms)
@@ -144,8 +146,8 @@ class _Talk:
         turn.created.update(tool.created)
         turn.read.update(tool.read)
         turn.named.update(tool.named)
-        if tool.verdicts or tool.missing:
-            turn.checks[tool.call] = Check(at, tool.verdicts, tool.missing)
+        if tool.verdicts:
+            turn.checks[tool.call] = Check(at, tool.verdicts)
         if tool.child and tool.child != self._session:
             self.started[tool.child] = turn
 
@@ -197,6 +199,7 @@ def _calls(message: Message, parts: Sequence[Part]) -> list[ModelCall]:
                 at_ms=message.created_ms,
                 partial=not any(_numbers(spent.usage)),
                 reported_usd=spent.cost,
+                record=f"message {message.id}",
             )
         )
     return calls

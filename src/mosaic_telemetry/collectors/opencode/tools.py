@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mosaic_telemetry.collectors.gates import not_installed, observe
+from mosaic_telemetry.collectors.gates import observe
 from mosaic_telemetry.collectors.languages import names_in
 from mosaic_telemetry.collectors.untrusted import as_count, as_list, as_mapping, as_milliseconds, as_text
 from mosaic_telemetry.schema import QualityGate
@@ -34,7 +34,6 @@ class ToolRun:
         start_ms, end_ms: when it ran, the wait for permission included; None where that is not written.
         most_ms: milliseconds that it can have worked at most.
         verdicts: gates that a command decided.
-        missing: gates that it tried without having the tool.
         child: the session of the subagent that it started.
     """
 
@@ -47,7 +46,6 @@ class ToolRun:
     read: frozenset[str] = frozenset()
     named: frozenset[str] = frozenset()
     verdicts: Mapping[QualityGate, bool] = field(default_factory=dict)
-    missing: frozenset[QualityGate] = frozenset()
     child: str = ""
 
 
@@ -88,7 +86,6 @@ def _shell(call: str, given: Mapping[str, Any], told: Mapping[str, Any], state: 
         call=call,
         named=frozenset(names_in(command)),
         verdicts=observe(command, succeeded=succeeded, output=output),
-        missing=frozenset() if succeeded else not_installed(command, output),
         **times,
     )
 
