@@ -22,6 +22,7 @@ COMMANDS = {
     "doctor": ("mosaic_telemetry.cli.doctor", "Show what waits in the spool."),
     "flush": ("mosaic_telemetry.cli.flush", "Send what waits in the spool."),
     "predict": ("mosaic_telemetry.cli.predict", "What will a task cost, how long will it take, will it succeed?"),
+    "report": ("mosaic_telemetry.cli.report", "Where did the money go: spend, tokens, tasks, success."),
     "serve": ("mosaic_telemetry.cli.serve", "Run the server."),
 }
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
-__all__ = ["database_option", "default_database", "json_option", "print_json", "server_option", "server_options", "spool_option"]
+__all__ = ["asked_server", "database_option", "default_database", "json_option", "print_json", "server_option", "server_options", "spool_option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,6 +52,19 @@ spool_option = click.option(
     envvar="MOSAIC_TELEMETRY_SPOOL_DIR",
     help="Directory of all spools, instead of the one in the user's state directory. [env: MOSAIC_TELEMETRY_SPOOL_DIR]",
 )
+
+
+def asked_server(server: str | None) -> str | None:
+    """The server to ask, or None for the database: what is named on the command line goes before the environment, a server before a database.
+
+    Raises:
+        click.UsageError: the command line names both.
+    """
+    context = click.get_current_context()
+    by_hand = {name for name in ("server", "database") if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    if len(by_hand) == 2:
+        raise click.UsageError("give --server or --database, not both")
+    return None if "database" in by_hand else server
 
 
 def print_json(value: Any) -> None:

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from mosaic_telemetry.cli import numbers
-from mosaic_telemetry.cli.common import json_option, print_json, server_option
+from mosaic_telemetry.cli.common import asked_server, json_option, print_json, server_option
 from mosaic_telemetry.schema import (
     Complexity,
     PredictionData,
@@ -70,12 +69,8 @@ def command(task_type: str, model: str, provider: str | None, complexity: str, s
         query = from_dict(PredictionQuery, {"task_type": task_type, "model": model, "provider": provider or _vendor(model), "complexity": complexity})
     except ValidationError as error:
         raise click.UsageError("; ".join(map(str, error.errors))) from error
-    context = click.get_current_context()
-    by_hand = {name for name in ("server", "database") if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-    if len(by_hand) == 2:
-        raise click.UsageError("give --server or --database, not both")
-    from_server = server is not None and (database is None or "server" in by_hand) and "database" not in by_hand
-    answer = _ask_server(server, query) if from_server and server else _ask_database(database, query)
+    asked = asked_server(server)
+    answer = _ask_server(asked, query) if asked else _ask_database(database, query)
     if as_json:
         print_json(to_dict(answer))
     else:

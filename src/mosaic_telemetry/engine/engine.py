@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -18,7 +19,8 @@ from mosaic_telemetry.engine.ingest import Judged, judge, read_batch
 from mosaic_telemetry.engine.keeping import Keeper, Retention
 from mosaic_telemetry.engine.predict import predict
 from mosaic_telemetry.engine.recount import differences
-from mosaic_telemetry.engine.store import Instance, Store, StoredEvent
+from mosaic_telemetry.engine.reporting import number_of
+from mosaic_telemetry.engine.store import Instance, Store, StoredEvent, TotalKey, Totals
 from mosaic_telemetry.engine.store.sqlite import SqliteStore
 from mosaic_telemetry.schema import (
     BatchEventResponse,
@@ -111,6 +113,14 @@ class Engine:
             DatabaseError: the store cannot be read.
         """
         return predict(self._store, queries)
+
+    def totals(self, since: date, until: date) -> dict[TotalKey, Totals]:
+        """What came to pass on some days, both included, by the events' timestamps in UTC.
+
+        Raises:
+            DatabaseError: the store cannot be read.
+        """
+        return self._store.find_totals(number_of(since), number_of(until))
 
     def roll_up(self) -> None:
         """Let predictions count every event that is durable now; without it they do so within a second.

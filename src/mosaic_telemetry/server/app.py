@@ -13,6 +13,7 @@ from mosaic_telemetry.server.errors import HANDLERS
 from mosaic_telemetry.server.events import submit_events
 from mosaic_telemetry.server.health import healthz, readyz
 from mosaic_telemetry.server.predictions import predict_batch, predict_one
+from mosaic_telemetry.server.totals import daily_totals
 
 __all__ = ["create_app"]
 
@@ -23,6 +24,7 @@ def create_app(engine: Engine) -> Starlette:
         Route("/v1/events/batch", submit_events, methods=["POST"]),
         Route("/v1/predictions/batch", predict_batch, methods=["POST"]),
         Route("/v1/predictions", predict_one, methods=["GET"]),
+        Route("/v1/totals", daily_totals, methods=["GET"]),
         Route("/healthz", healthz, methods=["GET"]),
         Route("/readyz", readyz, methods=["GET"]),
         Route("/", _to_docs, methods=["GET"]),

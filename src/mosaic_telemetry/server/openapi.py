@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from mosaic_telemetry._version import __version__
+from mosaic_telemetry.engine.store import TotalKey, Totals
 from mosaic_telemetry.schema import (
     BatchEventRequest,
     BatchEventResponse,
@@ -100,6 +101,7 @@ def document() -> Schema:
                 "responses": {"200": _answer("The answer.", PredictionResponse, schemas), **_errors(422, 429, 500, 503)},
             },
         },
+        "/v1/totals": {"get": _totals()},
         "/healthz": {"get": _probe("healthz", "Whether the process runs", "It runs.", {"status": "ok", "version": __version__}, 500)},
         "/readyz": {"get": _probe("readyz", "Whether the server can do its work", "It can.", {"status": "ready"}, 500, 503)},
     }
@@ -200,6 +202,23 @@ def _errors(*statuses: int) -> Schema:
             answer["headers"] = {"WWW-Authenticate": {"schema": {"type": "string", "const": "Bearer"}}}
         answers[str(status)] = answer
     return answers
+
+
+def _totals() -> Schema:
+    texts = {"day": {"type": "string", "format": "date"}} | {name: {"type": "string"} for name in TotalKey._fields[1:]}
+    row = {"type": "object", "properties": texts | {name: {"type": "integer"} for name in Totals._fields}, "required": [*texts, *Totals._fields]}
+    day = {"type": "string", "format": "date"}
+    answer = {"type": "object", "properties": {"since": day, "until": day, "totals": {"type": "array", "items": row}}, "required": ["since", "until", "totals"]}
+    described = {"since": "first day, in UTC; by default six days before the last", "until": "last day, in UTC; by default today"}
+    return {
+        "operationId": "dailyTotals",
+        "tags": ["reports"],
+        "summary": "Sums of what was reported, by day and dimensions",
+        "description": "Days are those of the events' timestamps. `priced` counts tasks whose cost is known; `cost_usd_micros` is theirs.",
+        "security": [{"apiKey": []}],
+        "parameters": [{"name": name, "in": "query", "required": False, "description": text, "schema": day} for name, text in described.items()],
+        "responses": {"200": {"description": "The sums.", "content": {"application/json": {"schema": answer}}}, **_errors(401, 422, 429, 500, 503)},
+    }
 
 
 def _probe(operation: str, summary: str, description: str, example: dict[str, str], *errors: int) -> Schema:
