@@ -1,12 +1,14 @@
 import random
 import uuid
+from collections import defaultdict
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mosaic_telemetry.engine.keeping import Keeper, Retention
 from mosaic_telemetry.engine.recount import differences
-from mosaic_telemetry.engine.store import StoredEvent
+from mosaic_telemetry.engine.store import StoredEvent, Totals
 from mosaic_telemetry.engine.store.sqlite import SqliteStore
 from mosaic_telemetry.schema import TaskCompletionEvent, from_dict
 from mosaic_telemetry.server.examples import EXAMPLES
@@ -133,4 +135,27 @@ def test_a_wrong_cell_is_named(tmp_path):
     house.store._writer.submit(lambda connection: connection.execute("UPDATE shares SET events = events + 1 WHERE cell = 1")).result()
     (line,) = differences(house.store)
     assert line.startswith("share (CellKey(level=0, ")
+    house.store.close()
+
+
+def test_totals_are_added_up_by_any_of_their_dimensions(tmp_path):
+    house = House(tmp_path / "t.db")
+    assert house.store.sum_totals((0, 10**6)) == {}
+    for number in range(4):
+        house.report(0, tasks(number))
+        house.clock += DAY
+    house.keepers[0].catch_up()
+    totals = house.store.find_totals(0, 10**6)
+    first = START // DAY
+    for by in ((), ("day",), ("model", "task_type"), ("harness", "day", "provider", "complexity")):
+        for only in ({}, {"task_type": "testing"}, {"model": "one", "task_type": "debugging"}, {"model": "unheard of"}):
+            expected = defaultdict(Totals)
+            for key, total in totals.items():
+                if first + 1 <= key.day <= first + 2 and all(getattr(key, name) == value for name, value in only.items()):
+                    name = tuple(getattr(key, field) for field in by)
+                    expected[name] = Totals(*map(sum, zip(expected[name], total, strict=True)))
+            assert house.store.sum_totals((first + 1, first + 2), by, only) == expected
+    for by, only in ((("model; DROP TABLE events",), {}), ((), {"day": "1"}), ((), {"colour": "red"})):
+        with pytest.raises(ValueError, match="days are chosen|not in tuple"):
+            house.store.sum_totals((0, 1), by, only)
     house.store.close()

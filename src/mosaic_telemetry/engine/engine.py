@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -121,6 +121,15 @@ class Engine:
             DatabaseError: the store cannot be read.
         """
         return self._store.find_totals(number_of(since), number_of(until))
+
+    def sum_totals(self, since: date, until: date, by: Sequence[str] = (), only: Mapping[str, str] | None = None) -> dict[tuple[int | str, ...], Totals]:
+        """What came to pass on some days, both included, added up by fields of `TotalKey`, of events with the values in `only`.
+
+        Raises:
+            DatabaseError: the store cannot be read.
+            ValueError: there is no such field.
+        """
+        return self._store.sum_totals((number_of(since), number_of(until)), by, only)
 
     def roll_up(self) -> None:
         """Let predictions count every event that is durable now; without it they do so within a second.

@@ -11,7 +11,7 @@ counted once: see `mosaic_telemetry.engine.keeping`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Protocol
 from uuid import UUID
@@ -66,6 +66,15 @@ class Store(Protocol):
 
     def find_totals(self, first_day: int, last_day: int) -> dict[TotalKey, Totals]:
         """The daily totals of some days since 1970, both included."""
+
+    def sum_totals(self, days: tuple[int, int], by: Sequence[str] = (), only: Mapping[str, str] | None = None) -> dict[tuple[int | str, ...], Totals]:
+        """The daily totals from one day since 1970 to another, both included, added up by the store.
+
+        Args:
+            days: the first and the last day.
+            by: the fields of `TotalKey` whose values name a sum, in this order; none for one sum with the empty name.
+            only: values that fields other than the day must have.
+        """
 
     def apply(self, change: Change) -> Future[bool]:
         """Make a change; resolves when it is durable with True, or with False where another was made since. Never blocks."""

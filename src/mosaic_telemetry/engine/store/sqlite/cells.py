@@ -10,7 +10,7 @@ from mosaic_telemetry.engine.store.sqlite.texts import Texts
 from mosaic_telemetry.engine.store.values import CellState, Change, RecordKey, Share, ShareKey, StoredCell, TotalKey, Totals
 from mosaic_telemetry.forecast import Cell, CellKey
 
-__all__ = ["apply_change", "find_cells", "find_records", "find_shares", "find_totals", "list_cells", "list_shares", "read_state"]
+__all__ = ["apply_change", "find_cells", "find_records", "find_shares", "find_totals", "list_cells", "list_shares", "read_state", "sum_totals"]
 
 _SEPARATOR = "\x1f"  # no dimension holds it: enum values are plain words, and the model stands between them as a whole
 
@@ -87,6 +87,27 @@ def find_totals(connection: apsw.Connection, first_day: int, last_day: int) -> d
     """The daily totals of some days since 1970, both included."""
     width = len(TotalKey._fields)
     return {TotalKey(*row[:width]): Totals(*row[width:]) for row in connection.execute(_FIND_TOTALS, (first_day, last_day))}
+
+
+def sum_totals(connection: apsw.Connection, days: tuple[int, int], by: Sequence[str], only: Mapping[str, str]) -> dict[tuple[int | str, ...], Totals]:
+    """The daily totals of some days, added up by fields of `TotalKey`.
+
+    Raises:
+        ValueError: there is no such field.
+    """
+    places = [TotalKey._fields.index(name) for name in (*by, *only)]  # no other text ever becomes SQL
+    if 0 in places[len(by) :]:
+        raise ValueError("days are chosen by `days`")
+    conditions = "".join(f" AND {name} = (SELECT number FROM texts WHERE text = ?)" for name in only)  # noqa: S608 - checked names
+    columns = "".join(f"{name}, " for name in by)
+    sums = ", ".join(f"coalesce(sum({name}), 0)" for name in Totals._fields)
+    query = f"SELECT {columns}{sums} FROM daily_totals WHERE day BETWEEN ? AND ?{conditions}" + (f" GROUP BY {', '.join(by)}" if by else "")  # noqa: S608 - checked names
+    texts = Texts()
+    found: dict[tuple[int | str, ...], Totals] = {}
+    for row in connection.execute(query, (*days, *only.values())):
+        name = tuple(number if field == "day" else texts.text(connection, number) for field, number in zip(by, row, strict=False))
+        found[name] = Totals(*row[len(by) :])
+    return found if by or found[()].events else {}
 
 
 def apply_change(connection: apsw.Connection, texts: Texts, change: Change) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
@@ -96,6 +96,10 @@ class SqliteStore:
     def find_totals(self, first_day: int, last_day: int) -> dict[TotalKey, Totals]:
         with self._reading() as connection:
             return cells.find_totals(connection, first_day, last_day)
+
+    def sum_totals(self, days: tuple[int, int], by: Sequence[str] = (), only: Mapping[str, str] | None = None) -> dict[tuple[int | str, ...], Totals]:
+        with self._reading() as connection:
+            return cells.sum_totals(connection, days, by, only or {})
 
     def apply(self, change: Change) -> Future[bool]:
         return self._writer.submit(lambda connection: cells.apply_change(connection, self._texts, change))
