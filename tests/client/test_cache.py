@@ -64,6 +64,17 @@ def test_a_query_made_of_texts_finds_the_same():
     assert cache.get(PredictionQuery(**QUERY)) is not None  # type: ignore[arg-type]  # as untyped code calls it
 
 
+@pytest.mark.parametrize("model", ["M", " m", "m\n", "  M\t"])
+def test_models_are_compared_as_servers_compare_them(model):
+    """Trimmed and in lower case, as the contract says."""
+    cache = PredictionCache(10)
+    kept = answer()
+    cache.set(from_dict(PredictionQuery, QUERY), kept)
+    assert cache.get(PredictionQuery(**{**QUERY, "model": model})) is kept  # type: ignore[arg-type]  # as untyped code calls it
+    cache.set(from_dict(PredictionQuery, {**QUERY, "model": f"{model} "}), answer())
+    assert len(cache) == 1
+
+
 def test_clear():
     cache = PredictionCache(10)
     cache.set(from_dict(PredictionQuery, QUERY), answer())

@@ -66,7 +66,8 @@ def test_another_number_of_answers_caches_nothing(client, server, errors, query,
     assert [type(error) for error in errors] == [AnswerError]
 
 
-def test_of_three_requests_the_one_that_failed_caches_nothing_and_the_others_do(client, server, query):
+def test_of_three_requests_the_one_that_failed_caches_nothing_and_the_others_do(new_client, server, query):
+    client = new_client(max_retries=0)
     queries = [replace(query, model=f"m{number}") for number in range(120)]
     server.rule = lambda request: Answer(status=500) if len(request.json["queries"]) == 20 else None
     assert not client.refresh_predictions(queries)
@@ -99,7 +100,8 @@ def test_garbage_is_reported_and_what_was_cached_stays(client, server, errors, q
 
 
 @pytest.mark.parametrize("status", [401, 404, 422, 429, 500])
-def test_a_refusal_is_reported(client, server, errors, query, status):
+def test_a_refusal_is_reported(new_client, server, errors, query, status):
+    client = new_client(max_retries=0)
     server.fail(status)
     assert not client.refresh_predictions([query])
     assert client.get_prediction(query) is None

@@ -60,6 +60,27 @@ def test_blocks_may_be_nested_and_the_inner_one_takes(client, new_event):
     assert (len(outer), client.queue_size) == (1, 1)
 
 
+def test_capturing_goes_on_where_the_environment_says_do_not_track(new_client, new_event, server, monkeypatch):
+    """On a machine that is not to be tracked, tests of what would be reported still run; nothing leaves."""
+    monkeypatch.setenv("DO_NOT_TRACK", "1")
+    client = new_client()
+    with capture_events() as events:
+        client.track(new_event())
+        with client.task(model="m"):
+            pass
+    assert len(events) == 2
+    client.track(new_event())
+    assert client.flush(10)
+    assert (len(events), client.queue_size, server.requests) == (2, 0, [])
+
+
+def test_a_client_that_is_switched_off_reports_nothing_to_capture(new_client, new_event, monkeypatch):
+    monkeypatch.delenv("DO_NOT_TRACK", raising=False)
+    with capture_events() as events:
+        new_client(enabled=False).track(new_event())
+    assert events == []
+
+
 def test_an_exception_ends_capturing(client, new_event):
     with pytest.raises(ZeroDivisionError), capture_events():
         raise ZeroDivisionError

@@ -227,3 +227,29 @@ def test_a_grandchild(program, finish):
     """
     )
     finish(program(code).end())
+
+
+@pytest.mark.parametrize("fork", ["os.fork()", "libc_fork()"], ids=["hooks", "no hooks"])
+def test_a_child_counts_from_nothing(program, server, fork):
+    """What the parent reported is in the parent's figures alone."""
+    code = f"""
+        import ctypes
+        libc_fork = ctypes.PyDLL(None).fork
+        client = new_client()
+        track(client, 4)
+        assert client.stop(20)
+        client.track("nonsense")
+        child = {fork}
+        if child == 0:
+            stats = client.stats
+            say("child", stats.sent, stats.accepted, stats.last_error, client.queue_size)
+            track(client, 2)
+            assert client.stop(20)
+            say("child", client.stats.sent, client.stats.accepted)
+            os._exit(0)
+        os.waitpid(child, 0)
+        say("parent", client.stats.sent, client.stats.accepted)
+    """
+    done = program(code).end()
+    assert [line for line in done.lines if not line.startswith("id ")] == ["child 0 0 None 0", "child 2 2", "parent 4 4"]
+    assert set(server.events) == set(done.ids)

@@ -49,6 +49,8 @@ def test_bytes(new_client, new_event, errors, spool, dead_url):
     assert client.queue_size == 10
     assert client.stats.dropped == 20
     assert dropped(errors) == 1, "the first of a row is reported"
+    assert "10 MB" in str(errors[0])
+    assert "1000 events" not in str(errors[0])
 
 
 def test_age(program, server, new_client, errors, spool):
@@ -68,13 +70,19 @@ def test_age(program, server, new_client, errors, spool):
     wait_for(lambda: not files(spool), what="the removal of the files")
 
 
-def test_files_of_many_short_processes_do_not_use_up_the_hosts_descriptors(program, server, spool):
-    """A hook that runs for every task, and a week without a server: many small files, one process that takes them up."""
-    first = program("track(new_client(), 150); os._exit(0)").end()
+def one_event_a_file(program, spool, count):
+    """What many short processes leave: a file each, with one event."""
+    first = program(f"track(new_client(), {count}); os._exit(0)").end()
     (segment,) = files(spool)
     for number, line in enumerate(segment.read_bytes().splitlines(keepends=True)):
         segment.with_name(f"{number:013d}-1-00000000.jsonl").write_bytes(line)
     segment.unlink()
+    return first.ids, segment.parent
+
+
+def test_files_of_many_short_processes_do_not_use_up_the_hosts_descriptors(program, server, spool):
+    """A hook that runs for every task, and a week without a server: many small files, one process that takes them up."""
+    ids, _ = one_event_a_file(program, spool, 150)
     code = """
         import resource
         resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
@@ -94,7 +102,19 @@ def test_files_of_many_short_processes_do_not_use_up_the_hosts_descriptors(progr
     second.end()
     assert second.trouble == ""
     assert second.lines == ["taken 150"]
-    assert set(server.events) == set(first.ids)
+    assert set(server.events) == set(ids)
+
+
+@pytest.mark.parametrize("call", ["flush", "stop"])
+def test_one_call_delivers_all_that_is_left_however_many_files_it_is(program, server, new_client, spool, call):
+    ids, directory = one_event_a_file(program, spool, 100)
+    for number in range(50):  # and before them more files that hold nothing than are taken up at once
+        directory.joinpath(f"0000000000000-2-{number:08d}.jsonl").write_bytes(b"" if number % 2 else b"torn\n")
+    client = new_client()
+    assert getattr(client, call)(20)
+    assert set(server.events) == set(ids)
+    assert client.stats.dropped == 25
+    assert not files(spool)
 
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts descriptors in /proc")

@@ -8,6 +8,7 @@ import pytest
 from support.waiting import wait_for
 
 from mosaic_telemetry import TelemetryClient, TelemetryConfig
+from mosaic_telemetry.client.segment import SpoolDirectory
 from mosaic_telemetry.testing import Answer, LocalServer
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
@@ -31,13 +32,11 @@ def no_mask():
 
 @pytest.fixture
 def directory(new_client, new_event, spool):
-    """The directory of `server` in the spool, as the client makes it, empty."""
+    """The directory of `server` in the spool, as the client makes it, with an event that is sent already."""
     client = new_client()
     client.track(new_event())
     assert client.stop(20)
-    wait_for(lambda: not segments(spool), what="the removal of the file")
-    (found,) = spool.iterdir()
-    return found
+    return Path(SpoolDirectory(str(spool), client.config.server_url, client.config.instance_id).path)
 
 
 def test_the_default_is_the_users_state_directory(server, new_event, tmp_path, monkeypatch):
@@ -47,7 +46,57 @@ def test_the_default_is_the_users_state_directory(server, new_event, tmp_path, m
     (segment,) = segments(tmp_path / "mosaic-telemetry" / "spool")
     assert segment.read_bytes().count(b"\n") == 1
     assert client.stop(20)
-    wait_for(lambda: not segments(tmp_path / "mosaic-telemetry" / "spool"), what="the removal of the file")
+    assert list((tmp_path / "mosaic-telemetry" / "spool").iterdir()) == [], "what is used up is gone"
+
+
+@pytest.mark.parametrize("state", ["state", "./state", ""])
+def test_a_state_directory_that_is_not_absolute_is_ignored(program, tmp_path, state):
+    """As the XDG base directory specification has it."""
+    env = {"HOME": str(tmp_path), "XDG_STATE_HOME": state}
+    left = program("track(new_client(), 2); os._exit(0)", spool_dir=None, options={"env": env, "cwd": str(tmp_path)}).end()
+    assert (left.code, left.errors) == (0, [])
+    assert len(segments(tmp_path / ".local" / "state" / "mosaic-telemetry" / "spool")) == 1
+    assert not (tmp_path / "state").exists()
+
+
+def test_no_empty_directories_pile_up(new_client, new_event, deliver_rest, spool, program, server):
+    """One installation after another, or one server after another: what is used up is removed, what waits stays."""
+    for number in range(5):
+        with LocalServer() as other:
+            client = new_client(server_url=other.url, instance_id=f"11111111-1111-4111-8111-{number:012}")
+            client.track(new_event())
+            client.stop(20)
+    assert [path for path in spool.iterdir() if not segments(spool)] == []
+    program("track(new_client(), 3); os._exit(0)").end()
+    (left,) = spool.iterdir()
+    Path(left, "0000000000001-1-00000000.jsonl.sent").write_text("0", encoding="utf-8")  # of one that was killed amid the removal
+    assert deliver_rest()
+    assert len(server.events) == 3
+    assert list(spool.iterdir()) == []
+
+
+def test_a_process_that_ends_by_itself_leaves_nothing(program, server, spool):
+    done = program("client = new_client(); client.start(); track(client, 3)").end()
+    assert set(server.events) == set(done.ids)
+    assert list(spool.iterdir()) == []
+
+
+def test_a_directory_that_is_removed_while_others_begin_to_use_it(program, server, spool, deliver_rest, sent):
+    """Clients in two processes that come and go: each removes the directory when it is used up, whoever else may want it."""
+    code = """
+        for _ in range(40):
+            client = new_client()
+            track(client, 2)
+            assert client.stop(20)
+    """
+    both = [program(code), program(code)]
+    for one in both:
+        one.end()
+        assert (one.code, one.errors) == (0, [])
+    assert deliver_rest()
+    assert set(server.events) == {one for process in both for one in process.ids}
+    assert set(sent().values()) == {1}
+    assert list(spool.iterdir()) == []
 
 
 @pytest.mark.usefixtures("no_mask")

@@ -51,8 +51,12 @@ def save(path: str, server_url: str, entries: Iterable[tuple[PredictionQuery, Pr
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         servers = {}
     servers[server_url] = [{"query": to_dict(query), "response": to_dict(response), "expires": now + left} for query, response, left in entries]
-    part = f"{path}.{os.getpid()}.part"
-    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    with open(fd, "w", encoding="utf-8") as file:
-        json.dump({"servers": servers}, file)
-    os.replace(part, path)
+    part = f"{path}.{os.urandom(8).hex()}.part"  # a name of its own: threads and processes may save at the same time
+    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with open(fd, "w", encoding="utf-8") as file:
+            json.dump({"servers": servers}, file)
+        os.replace(part, path)
+    except BaseException:
+        os.unlink(part)
+        raise

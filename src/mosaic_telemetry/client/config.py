@@ -10,7 +10,7 @@ from typing import Any
 
 from mosaic_telemetry.schema import MAX_BATCH_EVENTS, FieldError, ValidationError
 
-__all__ = ["ResolvedConfig", "TelemetryConfig", "resolve_config"]
+__all__ = ["ResolvedConfig", "TelemetryConfig", "do_not_track", "resolve_config"]
 
 ErrorHandler = Callable[[Exception], object]
 
@@ -153,7 +153,7 @@ class TelemetryConfig:
             except ValueError:
                 errors.append(FieldError(variable, env[variable], "a number"))
         values.update(overrides)
-        if _do_not_track(env):
+        if do_not_track(env):
             values["enabled"] = False
         try:
             config = cls(**{name: value for name, value in values.items() if name in known})
@@ -202,7 +202,7 @@ def _problems(config: TelemetryConfig) -> list[FieldError]:
     return [FieldError(name, "…" if name == "api_key" else getattr(config, name), problem) for name, problem in problems.items() if problem]
 
 
-def _do_not_track(env: Mapping[str, str]) -> bool:
+def do_not_track(env: Mapping[str, str]) -> bool:
     """Whether DO_NOT_TRACK (https://consoledonottrack.com) asks to report nothing."""
     value = env.get("DO_NOT_TRACK", "").strip().lower()
     return bool(value) and value not in _FALSE
@@ -228,7 +228,9 @@ def _spool_directory(given: str | os.PathLike[str] | _StateDirectory | None, env
     if sys.platform == "darwin":
         base = os.path.expanduser("~/Library/Application Support")
     else:  # the XDG base directory specification
-        base = env.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+        base = env.get("XDG_STATE_HOME", "")
+        if not os.path.isabs(base):  # which the specification wants to be ignored
+            base = os.path.expanduser("~/.local/state")
     return os.path.join(base, "mosaic-telemetry", "spool")
 
 
@@ -247,7 +249,7 @@ def resolve_config(config: TelemetryConfig | ResolvedConfig, env: Mapping[str, s
     values["instance_id"] = config.instance_id.strip()
     values["batch_size"] = min(config.batch_size, MAX_BATCH_EVENTS)
     env = os.environ if env is None else env
-    values["enabled"] = config.enabled and not _do_not_track(env)
+    values["enabled"] = config.enabled and not do_not_track(env)
     for name in ("ca_file", "prediction_cache_file"):
         values[name] = None if values[name] is None else os.path.abspath(os.fsdecode(values[name]))
     values["spool_dir"] = _spool_directory(config.spool_dir, env)

@@ -28,7 +28,15 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
 class Delivery:
-    """Sends what waits in a buffer. Used by one thread at a time."""
+    """Sends what waits in a buffer. Used by one thread at a time.
+
+    Args:
+        config: the settings.
+        buffer: where the events wait.
+        submitter: what makes the requests.
+        counters: what is told how many events came to which end.
+        report: what is told of every problem.
+    """
 
     def __init__(
         self,
@@ -41,8 +49,8 @@ class Delivery:
         self._config = config
         self._buffer = buffer
         self._submitter = submitter
-        self._counters = counters
-        self._report = report
+        self.counters = counters
+        self.report = report
         self._limit = config.batch_size
 
     def send_batch(self, timeout: float | None) -> tuple[int, SubmitResult | None]:
@@ -58,31 +66,39 @@ class Delivery:
         if not events:
             return 0, None
         pending = self._encoded(events)
-        result = SubmitResult(success=True)
+        try:
+            result = self._send(pending, timeout)
+        finally:  # also when something is raised that nobody thought of
+            left = [event for part in pending for event, _ in part]
+            if left:
+                self.give_up(self._buffer.prepend(left), self._buffer.bound)
+        return len(events), result
+
+    def _send(self, pending: list[list[_Item]], timeout: float | None) -> SubmitResult:
+        """Send parts until none is left or a request fails; `pending` then holds what is not settled."""
         largest, refused = 0, False
         while pending:
-            part = pending.pop(0)
+            part = pending[0]
             payload = [data for _, data in part]
-            self._counters.add("sent", len(part))
+            self.counters.add("sent", len(part))
             result = self._attempt(payload, timeout)
             if result.response is not None:
-                self._settle([event for event, _ in part], payload, result.response)
+                self._buffer.settle([event for event, _ in part])
+                del pending[0]
+                self._note_verdicts(payload, result.response)
                 largest = max(largest, len(part))
+                if refused:
+                    self._limit = largest  # the next batches fit at once
                 continue
             error = result.error
             assert error is not None  # noqa: S101 - without a response there is a reason
             smaller = self._smaller(part, error, proven=bool(largest))
             if smaller is None:
-                self._report(error)
-                left = [event for piece in (part, *pending) for event, _ in piece]
-                self.give_up(self._buffer.prepend(left), "the queue is full")
-                break
-            result = SubmitResult(success=True)
+                self.report(error)
+                return result
             refused |= isinstance(error, HTTPStatusError) and error.status == _TOO_LARGE
-            pending[:0] = smaller
-        if refused and largest:
-            self._limit = largest  # the next batches fit at once
-        return len(events), result
+            pending[:1] = smaller
+        return SubmitResult(success=True)
 
     def _attempt(self, payload: Sequence[bytes], timeout: float | None) -> SubmitResult:
         try:
@@ -98,8 +114,8 @@ class Delivery:
     def give_up(self, count: int, reason: str) -> None:
         """Count and report events that are given up."""
         if count:
-            self._counters.add("dropped", count)
-            self._report(EventDroppedError(count, reason))
+            self.counters.add("dropped", count)
+            self.report(EventDroppedError(count, reason))
 
     def _encoded(self, events: Sequence[QueuedEvent]) -> list[list[_Item]]:
         """The events with their JSON form, as one part; an event that has none is given up alone."""
@@ -143,8 +159,7 @@ class Delivery:
         self.give_up(len(foreign), "the server refuses them: they name another instance_id than the configuration")
         return []
 
-    def _settle(self, events: Sequence[QueuedEvent], payload: Sequence[bytes], response: BatchEventResponse) -> None:
-        self._buffer.settle(events)
+    def _note_verdicts(self, payload: Sequence[bytes], response: BatchEventResponse) -> None:
         counts = {"accepted": 0, "rejected": 0, "duplicate": 0}
         for data, verdict in zip(payload, response.results, strict=True):
             if verdict.status == ACCEPTED:
@@ -153,9 +168,9 @@ class Delivery:
                 counts["duplicate"] += 1
             else:
                 counts["rejected"] += 1
-                self._report(EventRejectedError(verdict.event_id or event_id_of(data), verdict.error or "no reason given"))
+                self.report(EventRejectedError(verdict.event_id or event_id_of(data), verdict.error or "no reason given"))
         for name, count in counts.items():
-            self._counters.add(name, count)
+            self.counters.add(name, count)
 
 
 def _is_duplicate(reason: str) -> bool:

@@ -32,6 +32,10 @@ class Buffer(Protocol):
     def size(self) -> int:
         """Events that wait now."""
 
+    @property
+    def bound(self) -> str:
+        """Why events were given up for want of room the last time, as a phrase."""
+
     def enqueue(self, event: TaskCompletionEvent) -> int:
         """Add an event at the end; returns how many were given up for it; may raise where an event has no JSON form."""
 
@@ -112,6 +116,11 @@ class EventQueue:
     def size(self) -> int:
         """Events that wait now."""
         return len(self._events)
+
+    @property
+    def bound(self) -> str:
+        """What an event that was given up had no room in."""
+        return f"the queue is full ({self._max_size} events)"
 
     @property
     def is_empty(self) -> bool:

@@ -23,11 +23,11 @@ class Reporter:
         self._counters = counters
         self._clock = clock
         self._next_line = float("-inf")
-        self._silenced = 0
-        self._inside = threading.local()
+        self.after_fork()
 
     def after_fork(self) -> None:
-        """In a forked child: nobody is inside."""
+        """In a forked child: nobody is inside, and the parent tells of its own problems."""
+        self._silenced = 0
         self._inside = threading.local()
 
     def __call__(self, error: Exception) -> None:

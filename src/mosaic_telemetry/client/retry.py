@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-__all__ = ["DEFAULT_RETRY_AFTER", "backoff", "parse_retry_after"]
+__all__ = ["DEFAULT_RETRY_AFTER", "Hold", "backoff", "parse_retry_after"]
 
 FIRST_DELAY = 1.0
 LONGEST_DELAY = 60.0
 DEFAULT_RETRY_AFTER = 5.0
 """Seconds that a 429 without `Retry-After` waits."""
+
+
+class Hold:
+    """How long a server has asked to be left alone: one for all requests of a client, whoever makes them.
+
+    Attributes:
+        until: when that time is over, on the monotonic clock.
+    """
+
+    def __init__(self) -> None:
+        self.until = 0.0
+
+    def extend(self, until: float) -> None:
+        """Wait until then at least; a shorter time than the one that runs changes nothing."""
+        self.until = max(self.until, until)
 
 
 def backoff(failures: int, random: Callable[[], float]) -> float:

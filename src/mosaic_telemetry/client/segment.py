@@ -22,10 +22,11 @@ try:
 except ImportError:  # Windows has no flock
     fcntl = None  # type: ignore[assignment]  # absent, as its users check
 
-__all__ = ["CHECKPOINT_SUFFIX", "SEGMENT_SUFFIX", "Segment", "SpoolDirectory", "SpoolError"]
+__all__ = ["CHECKPOINT_SUFFIX", "NOTE", "SEGMENT_SUFFIX", "Segment", "SpoolDirectory", "SpoolError"]
 
 SEGMENT_SUFFIX = ".jsonl"
 CHECKPOINT_SUFFIX = ".sent"
+NOTE = "server.json"
 _FLAGS = os.O_RDWR | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -52,19 +53,19 @@ class Segment:
         name: the file's name in the spool's directory.
         size: bytes in the file.
         pending: events in it that are not settled.
-        created: when this process made it, in seconds since 1970.
+        created: when it was made or, where this process took it up, last written to; in seconds since 1970.
     """
 
     __slots__ = ("_checkpoint", "_directory", "_fd", "created", "name", "pending", "size")
 
-    def __init__(self, directory: _Descriptor, name: str, fd: int, size: int) -> None:
+    def __init__(self, directory: _Descriptor, name: str, fd: int, size: int = 0, created: float | None = None) -> None:
         self._directory = directory
         self._fd = fd
         self._checkpoint = -1
         self.name = name
         self.size = size
         self.pending = 0
-        self.created = time.time()
+        self.created = time.time() if created is None else created
 
     def append(self, line: bytes) -> None:
         """Write a line by one call; raises OSError, and then the file is as it was."""
@@ -155,41 +156,51 @@ class SpoolDirectory:
         if not os.path.isabs(root):
             raise SpoolError("this user has no home directory")
         self.path = os.path.join(root, spool_name(server_url, instance_id))
-        try:
-            os.makedirs(root, mode=0o700, exist_ok=True)
-            _own(root)
-            with suppress(FileExistsError):
-                os.mkdir(self.path, 0o700)
-            _own(self.path)
-            self._descriptor = _Descriptor(os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
-            if stat.S_IMODE(os.fstat(self._fd).st_mode) & 0o077:
-                os.fchmod(self._fd, 0o700)
-            self._note(server_url, instance_id)
-        except OSError as error:
-            raise SpoolError(f"cannot spool to {root}: {error.strerror or error}") from error
+        self._note = json.dumps({"server_url": server_url, "instance_id": instance_id}).encode()
+        for tries in range(3):
+            try:
+                self._descriptor = self._enter(root)
+                self._leave_note()
+            except OSError as error:
+                if isinstance(error, FileNotFoundError) and tries < 2:
+                    continue  # another process has removed the directory, used up, in this very moment
+                raise SpoolError(f"cannot spool to {root}: {error.strerror or error}") from error
+            else:
+                return
+
+    def _enter(self, root: str) -> _Descriptor:
+        """Make the directory where it is missing, and open it; raises OSError."""
+        os.makedirs(root, mode=0o700, exist_ok=True)
+        _own(root)
+        with suppress(FileExistsError):
+            os.mkdir(self.path, 0o700)
+        _own(self.path)
+        descriptor = _Descriptor(os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
+        if stat.S_IMODE(os.fstat(descriptor.fd).st_mode) & 0o077:
+            os.fchmod(descriptor.fd, 0o700)
+        return descriptor
 
     def create(self) -> Segment:
-        """A new segment, held by this process; raises OSError."""
+        """A new segment, held by this process; raises OSError, FileNotFoundError where the directory was removed meanwhile."""
         while True:
             name = f"{time.time_ns() // 1_000_000:013d}-{os.getpid()}-{os.urandom(4).hex()}{SEGMENT_SUFFIX}"
             fd = os.open(name, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self._fd)
             # Between the two calls another process may have taken the file for an abandoned one, and removed it.
             if _lock(fd) and os.fstat(fd).st_nlink:
-                return Segment(self._descriptor, name, fd, 0)
+                return Segment(self._descriptor, name, fd)
             os.close(fd)
 
-    def abandoned(self) -> Iterator[tuple[Segment, float]]:
-        """Segments whose holder has gone, now held by this process, oldest first, with the time of their last write."""
-        for name in self.names():
-            try:
-                fd = os.open(name, _FLAGS, dir_fd=self._fd)
-            except OSError:
-                continue  # taken away meanwhile, or a link, which is not ours
-            found = os.fstat(fd)
-            if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and found.st_nlink == 1 and _lock(fd) and os.fstat(fd).st_nlink:
-                yield Segment(self._descriptor, name, fd, os.fstat(fd).st_size), found.st_mtime
-            else:
-                os.close(fd)
+    def adopt(self, name: str) -> Segment | None:
+        """The segment of that name, now held by this process; None where its holder lives, or it is none of ours."""
+        try:
+            fd = os.open(name, _FLAGS, dir_fd=self._fd)
+        except OSError:
+            return None  # taken away meanwhile, or a link, which is not ours
+        found = os.fstat(fd)
+        if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and found.st_nlink == 1 and _lock(fd) and os.fstat(fd).st_nlink:
+            return Segment(self._descriptor, name, fd, os.fstat(fd).st_size, found.st_mtime)
+        os.close(fd)
+        return None
 
     def names(self) -> list[str]:
         """Names of the segments, oldest first."""
@@ -209,14 +220,32 @@ class SpoolDirectory:
     def _fd(self) -> int:
         return self._descriptor.fd
 
-    def _note(self, server_url: str, instance_id: str) -> None:
-        """Leave a note of whose spool this is, for people and for `doctor`; the name is a digest."""
+    def discard(self) -> None:
+        """Remove the directory where no segment is left in it; does not raise.
+
+        Another process may open it in the same moment: where it has put a segment there, the directory stays; where it has
+        not yet, making one fails, and the process makes the directory anew.
+        """
         try:
-            fd = os.open("server.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=self._fd)
+            names = os.listdir(self._fd)
+            if any(name.endswith(SEGMENT_SUFFIX) for name in names) or not self.is_linked():
+                return
+            for name in names:
+                if name == NOTE or name.endswith(CHECKPOINT_SUFFIX):  # of a process that was killed between two removals
+                    os.unlink(name, dir_fd=self._fd)
+            os.rmdir(self.path)
+        except OSError:
+            with suppress(OSError):
+                self._leave_note()
+
+    def _leave_note(self) -> None:
+        """Say whose spool this is, for people and for `doctor`, as the name is a digest; raises OSError."""
+        try:
+            fd = os.open(NOTE, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=self._fd)
         except FileExistsError:
             return
-        with open(fd, "w", encoding="utf-8") as file:
-            json.dump({"server_url": server_url, "instance_id": instance_id}, file)
+        with open(fd, "wb") as file:
+            file.write(self._note)
 
 
 def spool_name(server_url: str, instance_id: str) -> str:

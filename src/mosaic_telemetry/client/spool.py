@@ -7,14 +7,13 @@ bytes, age) hold over all that waits, and what they cost is counted; a forked ch
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import islice
 
+from mosaic_telemetry.client.leftovers import MAX_AGE, TOO_OLD, Entry, take_up
 from mosaic_telemetry.client.queue import QueuedEvent, encode_queued
 from mosaic_telemetry.client.segment import Segment, SpoolDirectory, SpoolError, spool_name
 from mosaic_telemetry.schema import TaskCompletionEvent
@@ -23,18 +22,13 @@ __all__ = ["SpoolQueue"]
 
 MAX_BYTES = 10 * 1024 * 1024
 """Bytes of events that wait at most."""
-MAX_AGE = 7 * 86_400.0
-"""Seconds that an event waits at most, from the moment of spooling (to within the hour that one file is written to)."""
-_SEGMENT_BYTES = 256 * 1024
+_SEGMENT_BYTES = 1024 * 1024
 _SEGMENT_AGE = 3600.0
 _RECHECK = 1.0
 _RETRY = 30.0
 _MOST_FILES = 32
 """Files of processes that are gone that are taken up at once: each takes one of the host's descriptors."""
-_TOO_OLD = f"they waited longer than {MAX_AGE / 86_400:g} days"
-
-_Entry = tuple[bytes, Segment | None, int]
-"""An event that waits: its JSON form, and where its line begins in which file (None: in none)."""
+_FULL = f"the spool is full ({MAX_BYTES >> 20} MB)"
 
 
 class SpoolQueue:
@@ -57,6 +51,7 @@ class SpoolQueue:
         give_up: Callable[[int, str], None],
     ) -> None:
         self._max_size = max_size
+        self._no_room = self.bound = f"the queue is full ({max_size} events)"
         self._where = where
         self._report = report
         self._give_up = give_up
@@ -66,9 +61,9 @@ class SpoolQueue:
         """Begin with nothing: at first, and in a forked child, whose parent keeps what waits."""
         self._pid = os.getpid()
         self._lock = threading.RLock()  # a signal handler may report an event while its thread does
-        self._entries: deque[_Entry] = deque()
+        self._entries: deque[Entry] = deque()
         self._bytes = 0
-        self._taken: dict[int, _Entry] = {}  # drained and not settled, by identity, oldest first
+        self._taken: dict[int, Entry] = {}  # drained and not settled, by identity, oldest first
         self._directory: SpoolDirectory | None = None
         self._segment: Segment | None = None
         self._held: set[Segment] = set()
@@ -143,11 +138,7 @@ class SpoolQueue:
 
     def _open(self) -> Segment:
         """A new file, with what waits in memory alone written to it first."""
-        if self._directory is not None and not self._directory.is_linked():
-            self._lose_files()
-        if self._directory is None:
-            self._directory = SpoolDirectory(*self._where)
-        segment = self._directory.create()
+        segment = self._create()
         self._held.add(segment)
         self._segment = segment
         for index, (data, where, _) in enumerate(self._entries):
@@ -157,6 +148,19 @@ class SpoolQueue:
                 segment.pending += 1
                 self._entries[index] = (data, segment, start)  # only now: where writing failed, it is in no file
         return segment
+
+    def _create(self) -> Segment:
+        """A new file in the directory, which is made anew where it is gone; raises OSError or SpoolError."""
+        if self._directory is not None and not self._directory.is_linked():
+            self._lose_files()
+        if self._directory is None:
+            self._directory = SpoolDirectory(*self._where)
+        try:
+            return self._directory.create()
+        except FileNotFoundError:  # another process has removed the directory, used up, in this very moment
+            self._lose_files()
+            self._directory = SpoolDirectory(*self._where)
+            return self._directory.create()
 
     def _fail(self, error: Exception) -> None:
         """No file to be had: keep events in memory, say so once, and try again later."""
@@ -189,6 +193,7 @@ class SpoolQueue:
         count = 0
         touched = set()
         while len(self._entries) > self._max_size or self._bytes > MAX_BYTES:
+            self.bound = _FULL if len(self._entries) <= self._max_size else self._no_room
             data, segment, _ = self._entries.popleft()
             self._bytes -= len(data)
             count += 1
@@ -215,7 +220,7 @@ class SpoolQueue:
                 taken.append(data)
         if aged:
             self._tidy()
-            self._give_up(aged, _TOO_OLD)
+            self._give_up(aged, TOO_OLD)
         return taken
 
     def _drop_aged(self) -> int:
@@ -240,7 +245,7 @@ class SpoolQueue:
         self._tidy()
         return max(len(entries) - room, 0)
 
-    def _written_down(self, entries: list[_Entry]) -> list[_Entry]:
+    def _written_down(self, entries: list[Entry]) -> list[Entry]:
         """The entries, with those that are in no file written to one of their own, where there is one to be had."""
         if self._failing or self._directory is None or all(entry[1] is not None for entry in entries):
             return entries
@@ -252,7 +257,7 @@ class SpoolQueue:
         self._held.add(segment)
         written = []
         for data, where, start in entries:
-            entry: _Entry = (data, where, start)
+            entry: Entry = (data, where, start)
             if where is None:
                 try:
                     entry = (data, segment, segment.size)
@@ -270,7 +275,7 @@ class SpoolQueue:
             self._release([entry for event in events if (entry := self._taken.pop(id(event), None)) is not None])
         self._tidy()
 
-    def _release(self, entries: Sequence[_Entry]) -> None:
+    def _release(self, entries: Sequence[Entry]) -> None:
         touched = set()
         for _, segment, _ in entries:
             if segment is not None:
@@ -318,6 +323,8 @@ class SpoolQueue:
             return 0
         with self._lock:
             try:
+                if self._directory is not None and not self._directory.is_linked():
+                    self._lose_files()
                 if self._directory is None and os.path.isdir(os.path.join(self._where[0], spool_name(*self._where[1:]))):
                     self._directory = SpoolDirectory(*self._where)
             except SpoolError as error:
@@ -326,19 +333,8 @@ class SpoolQueue:
         self._tell()
         if directory is None:
             return 0
-        found: list[_Entry] = []
-        for segment, written in islice(directory.abandoned(), max(_MOST_FILES - len(self._held), 0)):
-            entries, unreadable = _read(segment)
-            if time.time() - written > MAX_AGE:
-                self._give_up(len(entries), _TOO_OLD)
-                entries = []
-            if unreadable:
-                self._give_up(unreadable, "the lines in the spool are torn")
-            if not entries:
-                segment.remove()
-                continue
-            segment.pending = len(entries)
-            segment.created = written
+        found: list[Entry] = []
+        for segment, entries in take_up(directory, _MOST_FILES - len(self._held), self._give_up):
             with self._lock:
                 self._held.add(segment)
             found += entries
@@ -348,38 +344,17 @@ class SpoolQueue:
             lost = self._shed()
         self._tidy()
         if lost:
-            self._give_up(lost, f"more than {self._max_size} events waited")
+            self._give_up(lost, f"{self.bound}; older events go")
         return len(found)
 
     def close(self) -> None:
-        """Leave no empty file behind; what waits stays, in memory and on disk."""
+        """Leave no empty file or directory behind; what waits stays, in memory and on disk."""
         with self._lock:
             segment = self._segment
             if segment is not None and not segment.pending:
                 self._segment = None
                 self._note(segment)
         self._tidy()
-
-
-def _read(segment: Segment) -> tuple[list[_Entry], int]:
-    """The events of a segment, and the number of lines that are none."""
-    entries: list[_Entry] = []
-    unreadable = 0
-    try:
-        for start, line in segment.read():
-            if _is_event(line):
-                entries.append((line[:-1], segment, start))
-            elif line.strip():
-                unreadable += 1
-    except OSError:
-        return entries, unreadable + 1
-    return entries, unreadable
-
-
-def _is_event(line: bytes) -> bool:
-    if not line.endswith(b"\n"):
-        return False
-    try:
-        return isinstance(json.loads(line).get("event_id"), str)
-    except (ValueError, AttributeError, RecursionError):
-        return False
+        with self._lock:
+            if self._directory is not None and not self._held:
+                self._directory.discard()

@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 
-from mosaic_telemetry.client.segment import CHECKPOINT_SUFFIX, SEGMENT_SUFFIX
+from mosaic_telemetry.client.segment import CHECKPOINT_SUFFIX, NOTE, SEGMENT_SUFFIX
 
 __all__ = ["SpoolSummary", "summarise_spools"]
 
@@ -79,7 +79,7 @@ def _count_lines(path: str, start: int) -> int:
 
 def _note(directory: str) -> tuple[str, str]:
     try:
-        with open(os.path.join(directory, "server.json"), encoding="utf-8") as file:
+        with open(os.path.join(directory, NOTE), encoding="utf-8") as file:
             note = json.load(file)
         return str(note["server_url"]), str(note["instance_id"])
     except (OSError, ValueError, KeyError, TypeError):

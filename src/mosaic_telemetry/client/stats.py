@@ -10,7 +10,7 @@ __all__ = ["Stats"]
 
 @dataclass(frozen=True, kw_only=True)
 class Stats:
-    """A snapshot of a client's counters, in events since it was made.
+    """A snapshot of a client's counters, in events since it was made, or since the process was forked.
 
     Attributes:
         queued: events that wait now.
@@ -37,13 +37,13 @@ class Counters:
     """The counters behind `Stats`; may be added to from any thread."""
 
     def __init__(self) -> None:
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """Begin at 0; in a forked child the parent counts its own, and another thread may have held the lock."""
         self._lock = threading.RLock()  # a signal handler may count while its thread does
         self._counts = {item.name: 0 for item in fields(Stats) if item.name not in {"queued", "last_error"}}
         self.last_error: str | None = None
-
-    def after_fork(self) -> None:
-        """In a forked child: another thread may have held the lock."""
-        self._lock = threading.RLock()
 
     def add(self, name: str, count: int = 1) -> None:
         """Add to the counter `name` of `Stats`."""

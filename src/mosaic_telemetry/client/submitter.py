@@ -114,14 +114,18 @@ class BatchSubmitter:
         except TelemetryError as error:
             return SubmitResult(success=False, error=error)
 
-    def predictions(self, queries: Sequence[PredictionQuery]) -> BatchPredictionResponse:
+    def predictions(self, queries: Sequence[PredictionQuery], timeout: float | None = None) -> BatchPredictionResponse:
         """Ask for up to 50 predictions, once.
+
+        Args:
+            queries: what to ask.
+            timeout: seconds for the whole request, where it is less than the configured ones.
 
         Raises:
             TelemetryError: no answer, no success, or one that holds another number of results than there were queries.
         """
         body = b'{"queries":[' + b",".join(encode(query) for query in queries) + b"]}"
-        reply = self._request("/v1/predictions/batch", body, None, authorised=False)
+        reply = self._request("/v1/predictions/batch", body, timeout, authorised=False)
         try:
             answer = decode(BatchPredictionResponse, reply.body)
         except ValidationError as error:

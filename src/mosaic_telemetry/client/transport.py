@@ -144,7 +144,7 @@ def _read(response: HTTPResponse) -> bytes:
 
 def _reason(error: Exception, timeout: float) -> str:
     if isinstance(error, TimeoutError):
-        return f"no answer within {timeout:g} s"
+        return f"no answer within {round(timeout, 3):g} s"
     return one_line(str(error)) or type(error).__name__
 
 

@@ -2,7 +2,7 @@
 
 One daemon thread. It sleeps until its interval has passed, a full batch waits, or someone asks for a flush; so an idle
 client wakes once per interval. Failures in a row make the pause before the next unasked request grow, over all rounds; a
-flush tries at once, and only a running `Retry-After` holds it back.
+flush tries at once, and only a running `Retry-After` holds it back. Law: nothing that a round raises ends the thread.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from collections.abc import Callable
 from mosaic_telemetry.client.config import ResolvedConfig
 from mosaic_telemetry.client.delivery import Delivery
 from mosaic_telemetry.client.queue import Buffer
-from mosaic_telemetry.client.retry import backoff
-from mosaic_telemetry.client.stats import Counters
+from mosaic_telemetry.client.retry import Hold, backoff
 from mosaic_telemetry.client.submitter import SubmitResult
 
 __all__ = ["FlushRequest", "Worker"]
@@ -61,11 +60,11 @@ class FlushRequest:
 class Worker:
     """Runs a `Delivery` in a thread of its own."""
 
-    def __init__(self, config: ResolvedConfig, buffer: Buffer, delivery: Delivery, counters: Counters) -> None:
+    def __init__(self, config: ResolvedConfig, buffer: Buffer, delivery: Delivery, hold: Hold) -> None:
         self._config = config
         self._buffer = buffer
         self._delivery = delivery
-        self._counters = counters
+        self._hold = hold
         self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
         self._requests: list[FlushRequest] = []
@@ -74,7 +73,6 @@ class Worker:
         self._failures = 0
         self._pauses = 0
         self._not_before = 0.0  # an unasked request waits until then
-        self._held_until = 0.0  # every request does: the server said so
 
     @property
     def is_running(self) -> bool:
@@ -117,9 +115,9 @@ class Worker:
                 inline = False
                 self._condition.notify_all()
         if inline:
-            request.finish(delivered=self._round([request]))
-            self._delivery.close()
-            self._buffer.close()
+            delivered = self._safe_round([request])
+            self._close()
+            request.finish(delivered=delivered)
 
     def _ensure_thread(self) -> None:
         if self._thread is None or not self._thread.is_alive():
@@ -127,6 +125,17 @@ class Worker:
             self._thread.start()
 
     def _run(self) -> None:
+        while True:
+            try:
+                self._serve()
+            except Exception as error:  # noqa: BLE001 - a mistake in our own code, or memory that ran out, must not end the sender for good
+                self._delivery.report(error)
+                time.sleep(1.0)
+            else:
+                return
+
+    def _serve(self) -> None:
+        """Send until stopped."""
         tick = time.monotonic() + self._config.submit_interval
         while True:
             with self._condition:
@@ -141,18 +150,36 @@ class Worker:
                         break
                     self._condition.wait(min(wake - now, _LONGEST_WAIT))
                 if not self._running and not self._requests:
-                    self._delivery.close()
-                    self._buffer.close()
+                    self._close()
                     self._thread = None
                     return
                 requests, self._requests = self._requests, []
-            delivered = self._round(requests)
+            delivered = self._safe_round(requests)
+            if not self._running:
+                self._close()  # before those wake who wait for it: a program that ends then leaves no empty file
             tick = time.monotonic() + self._config.submit_interval
             for request in requests:
                 request.finish(delivered=delivered)
 
+    def _close(self) -> None:
+        try:
+            self._delivery.close()
+            self._buffer.close()
+        except Exception as error:  # noqa: BLE001 - as in _run
+            self._delivery.report(error)
+
     def _earliest(self) -> float:
-        return max(self._not_before, self._held_until)
+        return max(self._not_before, self._hold.until)
+
+    def _safe_round(self, requests: list[FlushRequest]) -> bool:
+        """A round that raises nothing, so that whoever waits for it wakes; what was taken is back in the buffer."""
+        try:
+            return self._round(requests)
+        except Exception as error:  # noqa: BLE001 - as in _run
+            self._failures += 1
+            self._not_before = time.monotonic() + backoff(self._failures, random.random)
+            self._delivery.report(error)
+            return False
 
     def _round(self, requests: list[FlushRequest]) -> bool:
         """Send what waits now; returns whether all of it went."""
@@ -161,7 +188,7 @@ class Worker:
         count = self._buffer.size
         failures = 0
         while count > 0 or (count := self._buffer.recover()) > 0:
-            if not self._wait(self._held_until, end, held=True):
+            if not self._wait(self._hold.until, end, held=True):
                 return False
             # Once stopped, a request may not outlast whoever waits for it; before, it may, and its answer still counts.
             timeout = None if end is None or self._running else end - time.monotonic()
@@ -178,14 +205,14 @@ class Worker:
             again = self._note_failure(result)
             if not again or failures > self._config.max_retries or not self._wait(self._not_before, end):
                 return False
-            self._counters.add("retried")
+            self._delivery.counters.add("retried")
         return True
 
     def _note_failure(self, result: SubmitResult) -> bool:
         """Say when the next request may go; returns whether a try within the round makes sense."""
         now = time.monotonic()
         if result.retry_after is not None:
-            self._held_until = max(self._held_until, now + min(result.retry_after, self._config.max_retry_after))
+            self._hold.extend(now + min(result.retry_after, self._config.max_retry_after))
         if result.error is not None and result.error.transient:
             self._failures += 1
             self._not_before = now + backoff(self._failures, random.random)
