@@ -68,6 +68,9 @@ def test_tasks_are_reported_once(server):
     assert "3 accepted, 0 already known, 0 rejected" in out
     status, out, err = run(RECORDINGS, *server)
     assert (status, err) == (0, "")
+    assert out == "Claude Code: 3 files (0 read), nothing new.\n"
+    status, out, err = run(RECORDINGS, *server, "--rescan")
+    assert (status, err) == (0, "")
     assert "0 accepted, 3 already known, 0 rejected" in out
 
 
@@ -132,8 +135,8 @@ def test_switched_off_in_the_environment_sends_nothing(server, tmp_path):
 
 def test_without_a_server_tasks_go_into_the_database_on_this_machine_once(tmp_path):
     database = tmp_path / "own.db"
-    for expected in ("3 accepted, 0 already known", "0 accepted, 3 already known"):
-        status, out, err = run(RECORDINGS, "--database", database)
+    for more, expected in (((), "3 accepted, 0 already known"), (("--rescan",), "0 accepted, 3 already known")):
+        status, out, err = run(RECORDINGS, "--database", database, *more)
         assert (status, err) == (0, "")
         assert f"Reported to {database}: {expected}, 0 rejected." in out
 
@@ -199,25 +202,24 @@ def test_a_fifo_or_an_unreadable_file_stops_nobody(tmp_path):
     assert len(out.splitlines()) == 1
 
 
-def test_progress_is_shown_on_a_terminal_once_reading_takes_a_while(tmp_path):
-    path = tmp_path / "a.jsonl"
-    path.write_bytes(b"x" * 4_000_000)
+def test_progress_is_shown_on_a_terminal_once_reading_takes_a_while():
     now = 0.0
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100)
-    with ProgressWatcher([path], verbose=False, console=console, clock=lambda: now) as watcher:
+    with ProgressWatcher(verbose=False, console=console, clock=lambda: now) as watcher:
+        watcher.expect(3_000_000)
         watcher.advance(1_000_000)
         assert screen.getvalue() == ""
         now = 1.5
         watcher.advance(1_000_000)
+        watcher.expect(1_000_000)
+        watcher.advance(0)
     assert "2.0/4.0 MB" in screen.getvalue()
 
 
-def test_no_progress_is_shown_in_a_pipe(tmp_path):
-    path = tmp_path / "a.jsonl"
-    path.write_bytes(b"x")
+def test_no_progress_is_shown_in_a_pipe():
     now = 0.0
-    with ProgressWatcher([path], verbose=False, clock=lambda: now) as watcher:
+    with ProgressWatcher(verbose=False, clock=lambda: now) as watcher:
         now = 5.0
         watcher.advance(1)
     assert run(RECORDINGS, "--dry-run", "--json")[2] == ""

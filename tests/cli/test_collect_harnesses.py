@@ -29,8 +29,8 @@ def test_all_harnesses_are_reported_and_each_task_once(tmp_path):
     with ServerProcess(database) as process:
         server = ("--server", process.url, "--api-key", access.api_key, "--instance-id", access.instance_id)
         for recording in (CODEX_NEW, AIDER):
-            for accepted, known in ((3, 0), (0, 3)):
-                status, out, err = run(recording.collector, DEMO_DATA / recording.folder, *server, "--json")
+            for accepted, known, more in ((3, 0, ()), (0, 0, ()), (0, 3, ("--rescan",))):
+                status, out, err = run(recording.collector, DEMO_DATA / recording.folder, *server, "--json", *more)
                 assert (status, err) == (0, "")
                 found = json.loads(out)
                 assert (found["accepted"], found["known"], found["rejected"], found["skipped"]) == (accepted, known, {}, 0)

@@ -81,6 +81,7 @@ def _run(folder: Path, *, quiet: bool) -> dict[str, Any]:
             "MOSAIC_TELEMETRY_API_KEY": instance["api_key"],
             "MOSAIC_TELEMETRY_INSTANCE_ID": instance["instance_id"],
             "MOSAIC_TELEMETRY_SPOOL_DIR": str(folder / "spool"),
+            "XDG_STATE_HOME": str(folder / "state"),
         }
         as_json = ("--json",) if quiet else ()
         say("1. Collect three recorded Claude Code sessions:\n   $ mosaic-telemetry collect claude-code PATH\n")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 import click
@@ -24,14 +23,20 @@ class ProgressWatcher:
 
     _DELAY = 1.0
 
-    def __init__(self, files: Sequence[Path], *, verbose: bool, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, verbose: bool, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
-        self._total = sum(_size(path) for path in files)
+        self._total = 0
         self._verbose = verbose
         self._clock = clock
         self._started = clock()
         self._done = 0
         self._bar: tuple[Progress, TaskID] | None = None
+
+    def expect(self, size: int) -> None:
+        """Note bytes that are going to be read."""
+        self._total += size
+        if self._bar is not None:
+            self._bar[0].update(self._bar[1], total=self._total)
 
     def advance(self, size: int) -> None:
         """Note bytes read."""
@@ -61,10 +66,3 @@ class ProgressWatcher:
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar[0].stop()
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

@@ -135,7 +135,8 @@ class ScanState:
             run("CREATE TEMP TABLE IF NOT EXISTS wanted (link INTEGER PRIMARY KEY)")
             run("DELETE FROM wanted")
             self._connection.executemany("INSERT INTO wanted VALUES (?)", wanted)
-            query = "SELECT DISTINCT path FROM wanted JOIN link USING (link) JOIN file ON file.id = link.file WHERE collector = ?"
+            # The order of the tables is fixed: a few ids are looked up among very many, never the other way round.
+            query = "SELECT DISTINCT path FROM wanted CROSS JOIN link USING (link) CROSS JOIN file ON file.id = link.file WHERE collector = ?"
             found = {row[0] for row in run(query, (collector,))}
             self._connection.commit()
             return found
@@ -189,6 +190,16 @@ class ScanState:
                 for path in paths:
                     run.execute("DELETE FROM link WHERE file = (SELECT id FROM file WHERE collector = ? AND path = ?)", (collector, path))
                     run.execute("DELETE FROM file WHERE collector = ? AND path = ?", (collector, path))
+
+        self._safely(write)
+
+    def forget(self) -> None:
+        """Begin anew: nothing was read, nothing was reported."""
+
+        def write() -> None:
+            with self._connection as run:
+                for table in ("link", "file", "reported"):
+                    run.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
 
         self._safely(write)
 
