@@ -6,10 +6,10 @@ endif
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help demo test check format bench soak coverage clean
+.PHONY: help install demo test check formatted lint types security format bench soak coverage docs build release-check clean
 
 help:  ## Show what can be made.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mosaic-telemetry needs Python 3.11 or later; set PYTHON=...")'
@@ -18,17 +18,29 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
 	@touch $(STAMP)
 
+install: $(STAMP)  ## Set up .venv; every other target does so where it is needed.
+
 demo: $(STAMP)  ## Run the whole loop on recorded sessions.
 	@$(BIN)/mosaic-telemetry demo
 
 test: $(STAMP)  ## Run the tests.
 	$(BIN)/python -m pytest -n auto
 
-check: $(STAMP)  ## Check format, lint, types and the direction of imports.
+check: formatted lint types  ## Check format, lint, types and the direction of imports.
+
+formatted: $(STAMP)  ## Check the format alone.
 	$(BIN)/ruff format --check .
+
+lint: $(STAMP)  ## Check lint and the direction of imports alone.
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+types: $(STAMP)  ## Check the types alone.
+	$(BIN)/mypy
+
+security: $(STAMP)  ## Look for known vulnerabilities (high and above fails) and for risky code.
+	$(BIN)/python scripts/audit.py
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml --severity-level medium src scripts
 
 format: $(STAMP)  ## Format the code and mend what the linter can.
 	$(BIN)/ruff format .
@@ -37,14 +49,25 @@ format: $(STAMP)  ## Format the code and mend what the linter can.
 soak: $(STAMP)  ## Kill and fork reporting processes, hundreds of times.
 	MOSAIC_TELEMETRY_SOAK=1 $(BIN)/python -m pytest tests/reliability/test_kill.py tests/reliability/test_fork.py
 
-coverage: $(STAMP)  ## Run the tests with coverage.
+coverage: $(STAMP)  ## Run the tests; at least 95 % of the code must be covered.
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest -n auto
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 bench: $(STAMP)  ## Measure, each number beside its peers of the same run.
 	$(BIN)/python benchmarks/run.py
+
+docs: $(STAMP)  ## Build the documents into site/, strictly.
+	$(BIN)/python scripts/reference.py --check
+	$(BIN)/mkdocs build --quiet --strict
+
+build: $(STAMP)  ## Build wheel and sdist into dist/.
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+
+release-check: $(STAMP)  ## Build, and check what a user will install.
+	$(BIN)/python scripts/release_check.py
 
 clean:  ## Remove what the other targets made.
 	rm -rf .venv .venvs dist build site .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
