@@ -1,5 +1,6 @@
 import json
 import re
+import uuid
 
 import msgspec
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mosaic_telemetry.engine import BrokenJsonError
-from mosaic_telemetry.engine.decode import Bad, Good, decode_event, epoch_ms, fast_type, parse_json
+from mosaic_telemetry.engine.decode import Bad, Good, decode_batch, decode_event, decode_quickly, epoch_ms, fast_type, id_bytes, parse_json
 from mosaic_telemetry.schema import TaskCompletionEvent, ValidationError, encode, from_dict
 from mosaic_telemetry.schema.fields import kinds_of
 from mosaic_telemetry.server.examples import EXAMPLES
@@ -39,17 +40,14 @@ oddities = st.one_of(
 def test_what_the_fast_decoder_takes_the_schema_takes_with_the_same_values(changes, missing):
     values = {name: value for name, value in {**EVENT, **changes}.items() if name not in missing}
     raw = json.dumps(values).encode()
-    try:
-        fast = msgspec.json.decode(raw, type=fast_type())
-        epoch_ms(fast.timestamp)
-    except (msgspec.MsgspecError, ValueError, OverflowError):
-        fast = None
+    quick = decode_quickly(raw)
+    batch = decode_batch(b'{"events":[' + raw + b"]}", EVENT["instance_id"])
     try:
         slow = from_dict(TaskCompletionEvent, values)
     except ValidationError:
         slow = None
     decoded = decode_event(raw)
-    if fast is not None:
+    for fast in [*([quick.fields] if quick else []), *(batch.fields if batch else [])]:
         assert slow is not None
         assert json.loads(msgspec.json.encode(fast)) == json.loads(encode(slow))
     assert isinstance(decoded, Good) == (slow is not None)
@@ -57,6 +55,21 @@ def test_what_the_fast_decoder_takes_the_schema_takes_with_the_same_values(chang
 
 def test_an_ordinary_event_goes_the_fast_way():
     assert isinstance(decode_event(json.dumps(EVENT).encode()).fields, fast_type())
+
+
+def test_an_ordinary_batch_goes_the_fast_way_as_a_whole():
+    events = [{**EVENT, "event_id": str(uuid.uuid4()), "timestamp": f"2026-02-07T1{place}:00:00+01:00"} for place in range(3)]
+    batch = decode_batch(json.dumps({"events": events}).encode(), EVENT["instance_id"])
+    assert batch.ids == [event["event_id"] for event in events]
+    assert id_bytes(batch.ids) == [uuid.UUID(event["event_id"]).bytes for event in events]
+    assert batch.timestamps_ms == [epoch_ms(event["timestamp"]) for event in events]
+    assert [fields.event_id for fields in batch.fields] == batch.ids
+
+
+@pytest.mark.parametrize("change", [{"instance_id": str(uuid.uuid4())}, {"event_id": "g" * 36}, {"model": "a\0b"}, {"timestamp": "noon"}, {"retry_count": 21}])
+def test_a_batch_with_an_event_to_look_at_does_not(change):
+    events = [EVENT, {**EVENT, **change}]
+    assert decode_batch(json.dumps({"events": events}).encode(), EVENT["instance_id"]) is None
 
 
 def test_every_bad_field_is_named_with_value_and_bound():

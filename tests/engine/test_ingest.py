@@ -6,6 +6,7 @@ import pytest
 
 from mosaic_telemetry.engine import BrokenJsonError, FormError, WrongInstanceError
 from mosaic_telemetry.engine.ingest import judge, read_batch
+from mosaic_telemetry.schema import encode
 
 
 def body(*events):
@@ -14,7 +15,10 @@ def body(*events):
 
 def submit(house, *events):
     submission = house.engine.submit(house.instance, body(*events))
-    return submission.answer(submission.stored.result())
+    new = submission.stored.result()
+    answer = submission.answer(new)
+    assert json.loads(submission.encode(new)) == json.loads(encode(answer))
+    return answer
 
 
 @pytest.mark.parametrize("text", [b"[]", b"{}", b"5", b'{"events": null}', b'{"events": {}}', b'{"events": []}', b'{"queries": []}', body(*[{}] * 101)])
@@ -116,7 +120,8 @@ def test_an_event_of_another_instance_refuses_the_whole_batch(house, make_event)
 def test_an_instance_id_in_upper_case_is_the_same_instance(make_event):
     instance = UUID("abcdefab-cdef-4abc-8def-abcdefabcdef")
     event = make_event(str(instance).upper())
-    assert [error for _, error in judge([json.dumps(event).encode()], instance).verdicts] == [None]
+    judged = judge([json.dumps(event).encode()], instance)
+    assert (len(judged.events), judged.errors) == (1, {})
 
 
 def test_an_unknown_field_is_passed_over_and_nowhere_kept(house, make_event):

@@ -15,7 +15,7 @@ from mosaic_telemetry.engine.accounts import Credentials, digest_of, new_credent
 from mosaic_telemetry.engine.background import Background
 from mosaic_telemetry.engine.decode import parse_json
 from mosaic_telemetry.engine.errors import DatabaseError, FormError
-from mosaic_telemetry.engine.ingest import Judged, judge, read_batch
+from mosaic_telemetry.engine.ingest import Judged, judge, judge_body
 from mosaic_telemetry.engine.keeping import Keeper, Retention
 from mosaic_telemetry.engine.predict import predict
 from mosaic_telemetry.engine.recount import differences
@@ -53,6 +53,10 @@ class Submission:
         """The verdicts on the events, from what `stored` resolved with."""
         return self._judged.answer(new)
 
+    def encode(self, new: Sequence[bool]) -> bytes:
+        """The same as JSON."""
+        return self._judged.encode(new)
+
 
 class Engine:
     """Ingest, predictions and accounts on one store. Safe to use from several threads.
@@ -78,7 +82,7 @@ class Engine:
             FormError: it is no batch of 1 to 100 events.
             WrongInstanceError: an event names another instance; nothing of the batch is stored.
         """
-        return self._submit(instance, judge(read_batch(body), instance.instance_id))
+        return self._submit(instance, judge_body(body, instance.instance_id))
 
     def ingest(self, instance: Instance, events: Sequence[TaskCompletionEvent]) -> BatchEventResponse:
         """Store any number of events; returns when they are durable, with one verdict per event in their order.

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache, partial
+from itertools import chain
+from operator import attrgetter
 
 import apsw
 
@@ -12,17 +15,8 @@ from mosaic_telemetry.schema import QualityGate
 
 __all__ = ["insert_events", "read_events"]
 
-_COLUMNS = (
-    "event_id",
-    "instance",
-    "received_ms",
-    "timestamp_ms",
+_PLAIN = (
     "task_duration_ms",
-    "task_type",
-    "complexity",
-    "harness",
-    "model",
-    "provider",
     "estimated_input_tokens",
     "estimated_output_tokens",
     "actual_input_tokens",
@@ -30,58 +24,62 @@ _COLUMNS = (
     "estimated_cost_usd_micros",
     "actual_cost_usd_micros",
     "quality_gate_passed",
-    "quality_gates_run",
-    "quality_gates_failed",
     "context_compactions",
     "context_rotations",
     "context_utilization_final",
-    "outcome",
     "retry_count",
-    "language",
-    "repo_size_category",
-    "standing",
 )
-_INSERT = f"INSERT INTO events ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) ON CONFLICT (event_id) DO NOTHING"  # noqa: S608 - fixed names
+_TEXTS = ("task_type", "complexity", "harness", "model", "provider", "outcome", "language", "repo_size_category")
+_GATES = ("quality_gates_run", "quality_gates_failed")
+_COLUMNS = ("event_id", "instance", "received_ms", "timestamp_ms", "standing", *_PLAIN, *_TEXTS, *_GATES)
+_plain = attrgetter(*_PLAIN)
+_texts = attrgetter(*_TEXTS)
+_ROW = f"({', '.join('?' * len(_COLUMNS))})"
+# Many rows a statement: one call into SQLite then does the work of a whole batch, and other threads may run meanwhile.
+_SIZES = (100, 20, 4, 1)
+_INSERTS = {
+    size: f"INSERT INTO events ({', '.join(_COLUMNS)}) VALUES {', '.join([_ROW] * size)} ON CONFLICT (event_id) DO NOTHING"  # noqa: S608 - fixed names
+    for size in _SIZES
+}
+_LAST = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)"
+_FIND = "SELECT sequence FROM events WHERE event_id = ?"
 
 
 def insert_events(connection: apsw.Connection, texts: Texts, instance: int, received_ms: int, events: Sequence[StoredEvent]) -> list[bool]:
-    """Insert events; returns whether each was new. Of two with one id in `events`, the first is new."""
-    number = texts.number
-    new = []
-    for event_id, timestamp_ms, event, standing in events:
-        connection.execute(
-            _INSERT,
-            (
-                event_id,
-                instance,
-                received_ms,
-                timestamp_ms,
-                event.task_duration_ms,
-                number(connection, event.task_type),
-                number(connection, event.complexity),
-                number(connection, event.harness),
-                number(connection, event.model),
-                number(connection, event.provider),
-                event.estimated_input_tokens,
-                event.estimated_output_tokens,
-                event.actual_input_tokens,
-                event.actual_output_tokens,
-                event.estimated_cost_usd_micros,
-                event.actual_cost_usd_micros,
-                event.quality_gate_passed,
-                number(connection, _gates(event.quality_gates_run)),
-                number(connection, _gates(event.quality_gates_failed)),
-                event.context_compactions,
-                event.context_rotations,
-                event.context_utilization_final,
-                number(connection, event.outcome),
-                event.retry_count,
-                None if event.language is None else number(connection, event.language),
-                None if event.repo_size_category is None else number(connection, event.repo_size_category),
-                standing,
-            ),
+    """Insert events, within a transaction; returns whether each was new. Of two with one id in `events`, the first is new."""
+    numbers = partial(texts.numbers, connection)
+    rows = [
+        (
+            event_id,
+            instance,
+            received_ms,
+            timestamp_ms,
+            standing,
+            *_plain(event),
+            *numbers(_texts(event)),
+            *numbers((_gates(event.quality_gates_run), _gates(event.quality_gates_failed))),
         )
-        new.append(connection.changes() == 1)
+        for event_id, timestamp_ms, event, standing in events
+    ]
+    before = connection.execute(_LAST).get
+    inserted = start = 0
+    for size in _SIZES:
+        while len(rows) - start >= size:
+            connection.execute(_INSERTS[size], tuple(chain.from_iterable(rows[start : start + size])))
+            inserted += connection.changes()
+            start += size
+    if inserted == len(rows):
+        return [True] * inserted
+    return _which_are_new(connection, [event.event_id for event in events], before)
+
+
+def _which_are_new(connection: apsw.Connection, ids: Sequence[bytes], before: int) -> list[bool]:
+    """Which of these events came after a sequence; of several with one id, the first."""
+    seen: set[bytes] = set()
+    new = []
+    for event_id in ids:
+        new.append(event_id not in seen and connection.execute(_FIND, (event_id,)).get > before)
+        seen.add(event_id)
     return new
 
 
@@ -105,4 +103,9 @@ def _gates(gates: Sequence[str]) -> str:
     """A set of gates as one text, each gate once and in the enum's order: 64 different texts at most."""
     if len(gates) < 2:
         return gates[0] if gates else ""
+    return _set_of(tuple(gates))
+
+
+@lru_cache(1000)
+def _set_of(gates: tuple[str, ...]) -> str:
     return ",".join(sorted(set(gates), key=_ORDER.__getitem__))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import apsw
 
 __all__ = ["Texts"]
@@ -31,6 +33,14 @@ class Texts:
                 self.forget()
             self._numbers[plain] = number
         return number
+
+    def numbers(self, connection: apsw.Connection, texts: Iterable[str | None]) -> list[int | None]:
+        """The numbers of texts, None for None; within a transaction."""
+        known = self._numbers
+        try:
+            return [None if text is None else known[text] for text in texts]
+        except KeyError:
+            return [None if text is None else self.number(connection, text) for text in texts]
 
     def text(self, connection: apsw.Connection, number: int) -> str:
         """The text of a number that stands in an event."""

@@ -1,0 +1,1 @@
+"""Load on a server that runs, and what it made of it."""
