@@ -12,6 +12,10 @@ __all__ = ["main"]
 
 def main() -> None:
     """Entry point of the `mosaic-telemetry` command; exits with 0, 1 for an error, 2 for wrong usage, 130 on Ctrl-C."""
+    if sys.argv[1:] == ["hook", "claude-code"]:  # an agent waits for it: no time for what the command line imports
+        from mosaic_telemetry.cli.hook_start import main as hook
+
+        sys.exit(hook())
     try:
         from mosaic_telemetry.cli.app import app
     except ModuleNotFoundError as error:
