@@ -5,7 +5,7 @@ No file, no clock, no global state; imports nothing of ours but the schema.
 
 from mosaic_telemetry.forecast.budget import amount_kept, chance_within
 from mosaic_telemetry.forecast.calibration import CLASSES, Calibration, class_of
-from mosaic_telemetry.forecast.cell import ABSENT, Cell, Tasks
+from mosaic_telemetry.forecast.cell import ABSENT, PLAIN, Cell, Tasks
 from mosaic_telemetry.forecast.comparison import Standing, compare
 from mosaic_telemetry.forecast.counts import Counts, Keys
 from mosaic_telemetry.forecast.histogram import Histogram
@@ -26,6 +26,7 @@ from mosaic_telemetry.forecast.pooling import CANDIDATES, DEFAULT, FULL, SHARES,
 from mosaic_telemetry.forecast.prediction import QUANTILES, TARGETS, Question, Summary, answer, summaries, summarise, summary_of
 from mosaic_telemetry.forecast.rates import CostPerSuccess, cost_per_success, share_interval
 from mosaic_telemetry.forecast.scoring import Score, pinball
+from mosaic_telemetry.forecast.weights import HALF_LIFE_DAYS, LARGEST_AGE, days_of, weights_of
 
 __all__ = [
     "ABSENT",
@@ -35,8 +36,11 @@ __all__ = [
     "DIMENSIONS",
     "ENOUGH",
     "FULL",
+    "HALF_LIFE_DAYS",
     "LADDER",
+    "LARGEST_AGE",
     "NO_DATA",
+    "PLAIN",
     "QUANTILES",
     "SHARES",
     "TARGETS",
@@ -61,6 +65,7 @@ __all__ = [
     "compare",
     "confidence",
     "cost_per_success",
+    "days_of",
     "dimensions_matched",
     "fallback_note",
     "keys_of",
@@ -71,4 +76,5 @@ __all__ = [
     "summaries",
     "summarise",
     "summary_of",
+    "weights_of",
 ]

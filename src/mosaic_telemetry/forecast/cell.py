@@ -1,8 +1,8 @@
 """A cell: what is known of all tasks that agree in some dimensions.
 
-A cell is one vector of counts: three plain counts, and the bins of six histograms side by side. So merging and subtracting
-cells is integer arithmetic, the order in which tasks are counted does not matter, and what was counted can be taken out
-exactly.
+A cell is one vector of counts: a few plain counts, sums of weights, and the bins of histograms side by side, which hold weights as well.
+So merging and subtracting cells is integer arithmetic, the order in which tasks are counted does not matter, and what was
+counted can be taken out exactly.
 """
 
 from __future__ import annotations
@@ -15,20 +15,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mosaic_telemetry.forecast.counts import Counts, Keys
-from mosaic_telemetry.forecast.histogram import BINS, Histogram, bins_of, values_of
+from mosaic_telemetry.forecast.histogram import BINS, Histogram, bins_of, quantiles_within
 
-__all__ = ["ABSENT", "Cell", "Tasks", "quantiles_of"]
+__all__ = ["ABSENT", "PLAIN", "Cell", "Tasks", "quantiles_of"]
 
 ABSENT = -1
 """In `Tasks.keys`: the task says nothing of this."""
 
 _ROOM = 4096  # keys of one histogram; BINS fits in
-_EVENTS, _GATES_PASSED, _SUCCESSES = range(3)
+_EVENTS, _GATES_PASSED, _SUCCESSES, _PRICED, _INPUT_ESTIMATES, _OUTPUT_ESTIMATES, _WEIGHT, _GATES_PASSED_WEIGHT, _SUCCESSES_WEIGHT = range(9)
+
+PLAIN = _WEIGHT
+"""Keys below this one count tasks; this one and those above sum up weights."""
+
 _INPUT_TOKENS, _OUTPUT_TOKENS, _COST, _DURATION, _INPUT_RATIO, _OUTPUT_RATIO = range(_ROOM, 7 * _ROOM, _ROOM)
+_SIZES = {
+    _INPUT_TOKENS: _EVENTS,
+    _OUTPUT_TOKENS: _EVENTS,
+    _COST: _PRICED,
+    _DURATION: _EVENTS,
+    _INPUT_RATIO: _INPUT_ESTIMATES,
+    _OUTPUT_RATIO: _OUTPUT_ESTIMATES,
+}
+_SIZE_KEYS: Keys = np.array(list(_SIZES.values()))
 _STARTS: Keys = np.arange(_ROOM, 8 * _ROOM, _ROOM)
 _HISTOGRAMS = 6
-_STRETCH = 8 * _ROOM
-_NONE: Keys = np.zeros(1, dtype=np.int64)
+_STRETCH = 1 << 16  # keys of one cell
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +82,25 @@ class Tasks:
         A cost that is not known and a ratio to an estimate that was not made are absent.
         """
         everywhere = np.ones(len(self.input_tokens), dtype=np.bool_)
+        estimated = self.estimated_input_tokens > 0, self.estimated_output_tokens > 0
+        priced = self.priced
         return np.stack(
             [
                 np.where(everywhere, _EVENTS, ABSENT),
                 np.where(self.gate_passed, _GATES_PASSED, ABSENT),
                 np.where(self.success, _SUCCESSES, ABSENT),
+                np.where(priced, _PRICED, ABSENT),
+                np.where(estimated[0], _INPUT_ESTIMATES, ABSENT),
+                np.where(estimated[1], _OUTPUT_ESTIMATES, ABSENT),
+                np.where(everywhere, _WEIGHT, ABSENT),
+                np.where(self.gate_passed, _GATES_PASSED_WEIGHT, ABSENT),
+                np.where(self.success, _SUCCESSES_WEIGHT, ABSENT),
                 _place(_INPUT_TOKENS, self.input_tokens, everywhere),
                 _place(_OUTPUT_TOKENS, self.output_tokens, everywhere),
-                _place(_COST, self.cost_micros, self.priced),
+                _place(_COST, self.cost_micros, priced),
                 _place(_DURATION, self.duration_ms, everywhere),
-                _place_ratio(_INPUT_RATIO, self.input_tokens, self.estimated_input_tokens),
-                _place_ratio(_OUTPUT_RATIO, self.output_tokens, self.estimated_output_tokens),
+                _place(_INPUT_RATIO, self.input_tokens / np.maximum(self.estimated_input_tokens, 1), estimated[0]),
+                _place(_OUTPUT_RATIO, self.output_tokens / np.maximum(self.estimated_output_tokens, 1), estimated[1]),
             ],
             axis=1,
         )
@@ -111,6 +132,21 @@ class Cell:
     def successes(self) -> int:
         """Tasks whose outcome was success."""
         return self.counts.get(_SUCCESSES)
+
+    @property
+    def weight(self) -> int:
+        """What all tasks weigh together."""
+        return self.counts.get(_WEIGHT)
+
+    @property
+    def gate_pass_rate(self) -> float:
+        """The share of all weight that lies with tasks whose quality gates all passed; 0.0 for an empty cell."""
+        return self.counts.get(_GATES_PASSED_WEIGHT) / max(self.weight, 1)
+
+    @property
+    def success_rate(self) -> float:
+        """The share of all weight that lies with tasks whose outcome was success; 0.0 for an empty cell."""
+        return self.counts.get(_SUCCESSES_WEIGHT) / max(self.weight, 1)
 
     @property
     def input_tokens(self) -> Histogram:
@@ -152,10 +188,17 @@ class Cell:
         sizes, quantiles = quantiles_of([self], shares)
         return sizes[0], quantiles[0]
 
-    def add(self, tasks: Tasks) -> None:
-        """Count tasks."""
+    def add(self, tasks: Tasks, weights: Keys | None = None) -> None:
+        """Count tasks, each with its weight (above 0); all weigh 1 where none are given."""
         keys = tasks.keys()
-        self.counts.merge(Counts.of(keys[keys != ABSENT]))
+        there = keys != ABSENT
+        weighed = np.ones(keys.shape, dtype=np.int64)
+        if weights is not None:
+            weighed[:, PLAIN:] = weights[:, None]
+        found, places = np.unique(keys[there], return_inverse=True)
+        sums = np.zeros(len(found), dtype=np.int64)
+        np.add.at(sums, places, weighed[there])
+        self.counts.merge(Counts(found, sums))
 
     def merge(self, other: Cell) -> None:
         """Count all that `other` has counted."""
@@ -175,7 +218,7 @@ class Cell:
 
     def to_bytes(self) -> bytes:
         """Compact serial form, with a version byte."""
-        return self.counts.to_bytes()
+        return bytes([_VERSION]) + self.counts.to_bytes()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -184,7 +227,11 @@ class Cell:
         Raises:
             ValueError: `data` is no serial form of a cell, or one of a newer version.
         """
-        return cls(Counts.from_bytes(data))
+        if data[:1] == b"\x01":
+            return cls(_weighed(Counts.from_bytes(data)))
+        if data[:1] != bytes([_VERSION]):
+            raise ValueError(f"not a serial form of a cell that this program reads: it reads versions 1 and {_VERSION}")
+        return cls(Counts.from_bytes(data[1:]))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Cell):
@@ -197,7 +244,7 @@ class Cell:
         return f"<Cell of {self.events} events>"
 
     def _histogram(self, start: int) -> Histogram:
-        return Histogram.from_counts(self.counts.between(start, start + BINS))
+        return Histogram.from_counts(self.counts.between(start, start + BINS), self.counts.get(_SIZES[start]))
 
 
 def quantiles_of(cells: Sequence[Cell], shares: Sequence[float]) -> tuple[Keys, NDArray[np.float64]]:
@@ -205,24 +252,35 @@ def quantiles_of(cells: Sequence[Cell], shares: Sequence[float]) -> tuple[Keys, 
     if not cells:
         return np.zeros((0, _HISTOGRAMS), dtype=np.int64), np.zeros((0, _HISTOGRAMS, len(shares)))
     # As one long vector, in which each cell has a stretch of its own.
-    starts = (np.arange(len(cells)) * _STRETCH)[:, None] + _STARTS
-    keys = np.concatenate([cell.counts.keys for cell in cells]) + np.repeat(starts[:, 0] - _ROOM, [len(cell.counts.keys) for cell in cells])
-    below = np.concatenate((_NONE, np.concatenate([cell.counts.counts for cell in cells]).cumsum()))
-    ends = below[keys.searchsorted(starts)]
-    sizes = ends[:, 1:] - ends[:, :-1]
+    stretches = np.arange(len(cells)) * _STRETCH
+    keys = np.concatenate([cell.counts.keys for cell in cells]) + np.repeat(stretches, [len(cell.counts.keys) for cell in cells])
+    counts = np.concatenate([cell.counts.counts for cell in cells])
+    sizes = np.zeros((len(cells), _HISTOGRAMS), dtype=np.int64)
     if not len(keys):
         return sizes, np.zeros((*sizes.shape, len(shares)))
-    last = np.maximum(sizes - 1, 0)[..., None]
-    ranks = np.asarray(shares) * last
-    floors = ranks.astype(np.int64)
-    places = below[1:].searchsorted(ends[:, :-1, None] + np.stack((floors, np.minimum(floors + 1, last))), side="right")
-    low, high = values_of((keys[np.minimum(places, len(keys) - 1)] - starts[:, :-1, None]).clip(0, BINS - 1))
-    return sizes, np.where(sizes[..., None] > 0, np.minimum(low + (high - low) * (ranks - floors), high), 0.0)
+    wanted = stretches[:, None] + _SIZE_KEYS
+    places = np.minimum(keys.searchsorted(wanted), len(keys) - 1)
+    sizes = np.where(keys[places] == wanted, counts[places], 0)
+    bounds = keys.searchsorted(stretches[:, None] + _STARTS)
+    # Histograms of one cell stand side by side, but between two cells lie other counts: each cell's last bound ends an empty one.
+    inner = np.concatenate((sizes, np.zeros((len(cells), 1), dtype=np.int64)), axis=1).ravel()[:-1]
+    found = quantiles_within(keys % _ROOM, counts, bounds.ravel(), inner, shares)
+    whole = np.concatenate((found, np.zeros((1, len(shares))))).reshape(len(cells), _HISTOGRAMS + 1, len(shares))[:, :_HISTOGRAMS]
+    return sizes, np.where(sizes[..., None] > 0, whole, 0.0)
+
+
+def _weighed(counts: Counts) -> Counts:
+    """The vector of version 1, which knew no weights: every task weighs 1."""
+    plain = {key: counts.get(key) for key in (_EVENTS, _GATES_PASSED, _SUCCESSES)}
+    sizes = {size: counts.between(start, start + BINS).total for start, size in _SIZES.items()}
+    weights = {_WEIGHT: plain[_EVENTS], _GATES_PASSED_WEIGHT: plain[_GATES_PASSED], _SUCCESSES_WEIGHT: plain[_SUCCESSES]}
+    head = {key: count for key, count in sorted({**plain, **sizes, **weights}.items()) if count}
+    bins = counts.keys >= _ROOM
+    return Counts(
+        np.concatenate((np.array(list(head), dtype=np.int64), counts.keys[bins])),
+        np.concatenate((np.array(list(head.values()), dtype=np.int64), counts.counts[bins])),
+    )
 
 
 def _place(start: int, values: NDArray[Any], known: NDArray[np.bool_]) -> Keys:
     return np.where(known, start + bins_of(values), ABSENT)
-
-
-def _place_ratio(start: int, actual: NDArray[np.int64], estimated: NDArray[np.int64]) -> Keys:
-    return _place(start, actual / np.maximum(estimated, 1), estimated > 0)

@@ -56,14 +56,14 @@ def compare(cells: Mapping[str, Cell], budget: float = math.inf) -> list[Standin
 def _standing(model: str, cell: Cell) -> Standing:
     if cell.events < ENOUGH:
         return Standing(model, cell.events)
-    costs = cell.cost_micros
+    costs, successes = cell.cost_micros, round(cell.success_rate * cell.events)
     priced = costs.total >= ENOUGH
     return Standing(
         model=model,
         events=cell.events,
-        cost=cost_per_success(costs, cell.successes, cell.events) if priced else None,
-        success_rate=cell.successes / cell.events,
-        success_interval=share_interval(cell.successes, cell.events),
+        cost=cost_per_success(costs, successes, cell.events) if priced else None,
+        success_rate=cell.success_rate,
+        success_interval=share_interval(successes, cell.events),
         duration_ms=cell.duration_ms.quantile(0.5),
         typical_cost=costs.quantile(0.5) if priced else None,
     )

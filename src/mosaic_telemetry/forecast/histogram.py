@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mosaic_telemetry.forecast.counts import Counts, Keys
 
-__all__ = ["ACCURACY", "BINS", "LARGEST", "SMALLEST", "Histogram", "bins_of", "values_of"]
+__all__ = ["ACCURACY", "BINS", "LARGEST", "SMALLEST", "Histogram", "bins_of", "quantiles_within", "values_of"]
 
 ACCURACY = 0.01
 SMALLEST = 1e-9
@@ -30,6 +30,8 @@ _STEPS_DOWN = 1037  # gamma**-1037 is below SMALLEST
 _STEPS_UP = 1728  # gamma**1728 is above LARGEST
 _DOWN = np.cumprod(np.full(_STEPS_DOWN, 1 / _GAMMA))[::-1]
 _BOUNDS: NDArray[np.float64] = np.concatenate([_DOWN, [1.0], np.cumprod(np.full(_STEPS_UP, _GAMMA))])
+_TINY = 1e-9
+_ZERO: Keys = np.zeros(1, dtype=np.int64)
 _VALUES: NDArray[np.float64] = np.concatenate([[0.0], _BOUNDS * (2 / (1 + _GAMMA))])
 
 BINS = len(_VALUES)
@@ -52,31 +54,69 @@ def values_of(bins: Keys) -> NDArray[np.float64]:
     return _VALUES[bins]
 
 
+def quantiles_within(bins: Keys, counts: Keys, bounds: Keys, sizes: Keys, shares: Sequence[float]) -> NDArray[np.float64]:
+    """Quantiles of many histograms at once, which stand side by side: `[histogram, share]`, zeros where one is empty.
+
+    With n values of mean weight w, a value whose weights come after those of sum c lies at c + w / 2, and the quantile of a
+    share p at w / 2 + p·(n - 1)·w; between values it is interpolated. Where all weigh alike, that is NumPy's default ("linear", type 7).
+    A bin that weighs less than w, of one value far older than most, lies at its middle.
+
+    Args:
+        bins: the bins of all histograms, one histogram after the other, rising within each.
+        counts: what each of them holds.
+        bounds: where in `bins` each histogram begins, and at last their end.
+        sizes: how many values each histogram holds; 0 where it is empty.
+        shares: each 0.0 to 1.0.
+    """
+    if not len(bins):
+        return np.zeros((len(sizes), len(shares)))
+    tops = np.concatenate((_ZERO, counts.cumsum()))
+    starts = tops[bounds[:-1], None]
+    wholes = tops[bounds[1:], None] - starts
+    mean = wholes / np.maximum(sizes, 1)[:, None]
+    wanted = mean / 2 + np.asarray(shares) * (wholes - mean)
+    # Whole numbers are compared with whole numbers: all sums together may be too large for a float.
+    last = np.maximum(bounds[1:, None] - 1, 0)
+    places = np.minimum(tops[1:].searchsorted(starts + np.minimum(wanted.astype(np.int64), wholes - 1), side="right"), last)
+    low, high = tops[places] - starts, tops[places + 1] - starts
+    half = np.minimum(mean, high - low) / 2
+    back = wanted < low + half
+    others = np.clip(np.where(back, places - 1, places + 1), bounds[:-1, None], last)
+    other_half = np.minimum(mean, counts[others]) / 2
+    # How far from this bin's flat part on the way to the neighbour's, 0 within it.
+    away = np.where(back, low + half - wanted, np.maximum(wanted - (high - half), 0.0)) / np.maximum(half + other_half, _TINY)
+    here, there = _VALUES[bins[places]], _VALUES[bins[others]]
+    return np.where(wholes > 0, here + (there - here) * np.minimum(away, 1.0), 0.0)
+
+
 class Histogram:
     """Counts of non-negative values. Values below 1e-9 count as 0; those above 1e15, negative ones and NaN are refused.
 
     Mutable. Equal histograms have equal serial forms.
 
     Attributes:
-        counts: how many values are in each bin.
+        counts: how many values are in each bin, or what they weigh together.
     """
 
-    __slots__ = ("counts",)
+    __slots__ = ("_values", "counts")
 
-    def __init__(self, values: Iterable[float] = ()) -> None:
-        self.counts = Counts.of(bins_of(np.fromiter(values, dtype=np.float64)))
+    def __init__(self, values: Iterable[float] = (), *, of: tuple[Counts, int | None] | None = None) -> None:
+        self.counts, self._values = of or (Counts.of(bins_of(np.fromiter(values, dtype=np.float64))), None)
 
     @classmethod
-    def from_counts(cls, counts: Counts) -> Self:
-        """The histogram whose bins are counted so; `counts` becomes its own."""
-        histogram = cls.__new__(cls)
-        histogram.counts = counts
-        return histogram
+    def from_counts(cls, counts: Counts, values: int | None = None) -> Self:
+        """The histogram whose bins are counted so; `counts` becomes its own.
+
+        Args:
+            counts: how many values are in each bin; with `values`, what they weigh.
+            values: how many values there are. Such a histogram is for reading only.
+        """
+        return cls(of=(counts, values))
 
     @property
     def total(self) -> int:
         """Number of values held."""
-        return self.counts.total
+        return self.counts.total if self._values is None else self._values
 
     @property
     def is_empty(self) -> bool:
@@ -118,7 +158,7 @@ class Histogram:
     def quantiles(self, shares: Sequence[float]) -> list[float]:
         """The values below which these shares (each 0.0 to 1.0) of all values lie.
 
-        The definition is NumPy's default ("linear"): rank share·(n - 1), interpolated between the two values beside it.
+        The definition is that of `quantiles_within`: where all weigh alike, NumPy's default ("linear").
 
         Raises:
             ValueError: the histogram is empty, or a share lies outside 0 to 1.
@@ -127,14 +167,9 @@ class Histogram:
             raise ValueError("an empty histogram has no quantiles")
         if not all(0 <= share <= 1 for share in shares):
             raise ValueError("a share lies between 0 and 1")
-        below = self.counts.counts.cumsum()
-        last = int(below[-1]) - 1
-        ranks = [share * last for share in shares]
-        floors = [int(rank) for rank in ranks]
-        places = below.searchsorted(floors + [min(floor + 1, last) for floor in floors], side="right")
-        values = _VALUES[self.counts.keys[places]].tolist()
-        lows, highs = values[: len(ranks)], values[len(ranks) :]
-        return [min(low + (high - low) * (rank - floor), high) for rank, floor, low, high in zip(ranks, floors, lows, highs, strict=True)]
+        keys, counts = self.counts.keys, self.counts.counts
+        found: list[float] = quantiles_within(keys, counts, np.array([0, len(keys)]), np.array([self.total]), shares)[0].tolist()
+        return found
 
     def moments(self) -> tuple[float, float]:
         """Mean and standard deviation of the values (that of the population, divisor n).
@@ -144,7 +179,7 @@ class Histogram:
         """
         if self.is_empty:
             raise ValueError("an empty histogram has no mean")
-        values, weights = _VALUES[self.counts.keys], self.counts.counts / self.total
+        values, weights = _VALUES[self.counts.keys], self.counts.counts / self.counts.total
         mean = float(values @ weights)
         return mean, float(np.sqrt(((values - mean) ** 2) @ weights))
 
@@ -161,7 +196,7 @@ class Histogram:
         if self.is_empty:
             raise ValueError("an empty histogram has no shares")
         last = self.counts.keys.searchsorted(bins_of(np.array([value], dtype=np.float64)), side="right")[0]
-        return float(self.counts.counts[:last].sum() / self.total)
+        return float(self.counts.counts[:last].sum() / self.counts.total)
 
     def above(self, value: float) -> Histogram:
         """The values above `value`, as a histogram: what is known of a task that has already come so far.
@@ -172,7 +207,10 @@ class Histogram:
             ValueError: no bin takes `value`.
         """
         first = self.counts.keys.searchsorted(bins_of(np.array([value], dtype=np.float64)), side="right")[0]
-        return type(self).from_counts(Counts(self.counts.keys[first:], self.counts.counts[first:]))
+        beyond = Counts(self.counts.keys[first:], self.counts.counts[first:])
+        # What weighed values weigh is known, how many they are is not: as many as it would be if all weighed alike.
+        values = None if self._values is None else max(round(self._values * beyond.total / max(self.counts.total, 1)), min(beyond.total, 1))
+        return type(self).from_counts(beyond, values)
 
     def remainder(self, spent: float, shares: Sequence[float]) -> list[float]:
         """How much is still to come where `spent` is already spent: quantiles of the values above it, less it.

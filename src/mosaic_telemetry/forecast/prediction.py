@@ -30,15 +30,15 @@ class Summary:
 
     Attributes:
         events: tasks counted.
-        gates_passed: those whose quality gates all passed.
-        successes: those whose outcome was success.
+        gate_pass_rate: share of those whose quality gates all passed, as they weigh.
+        success_rate: share of those whose outcome was success, as they weigh.
         sizes: how many values each histogram holds, in the order of `Cell.quantiles`.
         quantiles: their quantiles at `SHARES`, `[histogram, share]`.
     """
 
     events: int
-    gates_passed: int
-    successes: int
+    gate_pass_rate: float
+    success_rate: float
     sizes: Sizes
     quantiles: Floats
 
@@ -65,7 +65,7 @@ class Question:
 def summaries(cells: Sequence[Cell]) -> list[Summary]:
     """What an answer needs of each of these cells; many together cost much less than one by one."""
     sizes, quantiles = quantiles_of(cells, SHARES)
-    return [Summary(cell.events, cell.gates_passed, cell.successes, *rows) for cell, *rows in zip(cells, sizes, quantiles, strict=True)]
+    return [Summary(cell.events, cell.gate_pass_rate, cell.success_rate, *rows) for cell, *rows in zip(cells, sizes, quantiles, strict=True)]
 
 
 def summary_of(cell: Cell) -> Summary:
@@ -157,7 +157,7 @@ def _data(cell: Summary, rows: Sequence[Sequence[float]]) -> PredictionData:
             input=round(rows[_INPUT_RATIO][_MEDIAN], 4) if cell.sizes[_INPUT_RATIO] else 1.0,
             output=round(rows[_OUTPUT_RATIO][_MEDIAN], 4) if cell.sizes[_OUTPUT_RATIO] else 1.0,
         ),
-        quality=QualityPrediction(gate_pass_rate=cell.gates_passed / cell.events, success_rate=cell.successes / cell.events),
+        quality=QualityPrediction(gate_pass_rate=cell.gate_pass_rate, success_rate=cell.success_rate),
     )
 
 
