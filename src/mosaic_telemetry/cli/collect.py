@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import time
@@ -21,6 +22,7 @@ from mosaic_telemetry.cli.common import database_option, json_option, print_json
 from mosaic_telemetry.cli.progress import ProgressWatcher
 from mosaic_telemetry.client import TelemetryConfig
 from mosaic_telemetry.collectors import COLLECTORS, Choice, Collector, ScanState, ServerSink, parse_since, state_file
+from mosaic_telemetry.pricing import PriceFileError, PriceList, load_prices, usual_price_file
 from mosaic_telemetry.schema import ValidationError, encode_event
 
 __all__ = ["command"]
@@ -43,6 +45,8 @@ class _Options:
     dry_run: bool
     include_unreliable: bool
     rescan: bool
+    audit: bool
+    prices: Path | None
     watch: bool
     verbose: bool
     as_json: bool
@@ -71,8 +75,17 @@ def _options(function: F) -> F:
             click.option("--since", metavar="DATE|7d", help="Only tasks that ended then or later: a date, or hours, days or weeks ago (12h, 7d, 2w)."),
             click.option("--project", metavar="PATH|NAME", help="Only tasks in this folder, or in a folder of this name. It never leaves this machine."),
             click.option("--dry-run", is_flag=True, help="Send nothing: show what would be sent."),
+            click.option("--audit", is_flag=True, help="Send nothing: show for each number the file, the records and the rule that it comes from."),
             click.option("--watch", is_flag=True, help="Go on until Ctrl-C, and report each task once it has ended."),
             click.option("--include-unreliable", is_flag=True, help="Report also tasks whose token counts are known to be wrong in the log."),
+            click.option(
+                "--prices",
+                type=click.Path(path_type=Path),
+                metavar="FILE",
+                envvar="MOSAIC_TELEMETRY_PRICES",
+                help="Your own prices, which go before the list's.  [default: prices.toml in the user's configuration directory]"
+                " [env: MOSAIC_TELEMETRY_PRICES]",
+            ),
             click.option("--rescan", is_flag=True, help="Read everything again, also what earlier scans have dealt with."),
             server_options,
             database_option,
@@ -97,6 +110,7 @@ def command(context: click.Context, /, *, everything: bool, **given: Any) -> Non
     Examples:
       mosaic-telemetry collect --all --dry-run
       mosaic-telemetry collect --all --since 7d
+      mosaic-telemetry collect --all --audit
       mosaic-telemetry collect claude-code --watch
     """
     if context.invoked_subcommand is not None:
@@ -105,7 +119,7 @@ def command(context: click.Context, /, *, everything: bool, **given: Any) -> Non
             flags = {parameter.name: parameter.opts[0] for parameter in context.command.params}
             named = " and ".join(flags[name] for name in early)
             raise click.UsageError(f"give {named} after the harness: mosaic-telemetry collect {context.invoked_subcommand} {named}")
-    elif not everything:
+    elif not (everything or given["audit"] or given["dry_run"]):
         click.echo(context.get_help())
     else:
         _run([(collector, None) for collector in COLLECTORS], _Options(**given), everything=True)
@@ -165,7 +179,9 @@ def _run(wanted: Sequence[tuple[Collector, Path | None]], options: _Options, *, 
 def _collect(collector: Collector, files: Sequence[Path], choice: Choice, target: Target, options: _Options, *, everything: bool) -> Report:
     with ProgressWatcher(verbose=options.verbose) as watcher:
         report = collect_from(collector, files, choice, target, watcher, now_ms=time.time_ns() // 1_000_000)
-    if options.as_json and target.sink is None:
+    if options.audit:
+        _audit(report, choice, target, options, everything=everything)
+    elif options.as_json and target.sink is None:
         for _, converted in report.events:
             click.echo(encode_event(converted.event))
     elif not options.as_json:
@@ -175,13 +191,37 @@ def _collect(collector: Collector, files: Sequence[Path], choice: Choice, target
     return report
 
 
+def _audit(report: Report, choice: Choice, target: Target, options: _Options, *, everything: bool) -> None:
+    from mosaic_telemetry.cli.auditing import audit_as_json, show_audit
+
+    found = audit_as_json(report, choice, target.instance_id, target.prices)
+    if not options.as_json:
+        show_audit(found, report.scan.collector.title)
+    elif everything:
+        click.echo(json.dumps(found))  # one harness a line
+    else:
+        print_json(found)
+
+
+def _prices(options: _Options) -> PriceList | None:
+    """The person's own prices: the file that is named, else the one at the usual place if there is one."""
+    path = options.prices or usual_price_file(os.environ, Path.home())
+    if options.prices is None and not path.exists():
+        return None
+    try:
+        return load_prices(path)
+    except PriceFileError as error:
+        raise click.ClickException(str(error)) from error
+
+
 @contextmanager
 def _target(options: _Options) -> Iterator[Target]:
     """Where the events go: nowhere, to a server, or into the database on this machine."""
-    if options.dry_run:
+    prices = _prices(options)
+    if options.dry_run or options.audit:
         if options.watch:
-            raise click.UsageError("--watch reports tasks as they end, --dry-run reports none: give one of them")
-        yield Target(None, options.instance_id or _NOBODY, None)
+            raise click.UsageError(f"--watch reports tasks as they end, {'--dry-run' if options.dry_run else '--audit'} reports none: give one of them")
+        yield Target(None, options.instance_id or _NOBODY, None, prices)
         return
     if options.server or options.api_key or options.instance_id:
         sink, instance_id = _server(options.server, options.api_key, options.instance_id)
@@ -197,7 +237,7 @@ def _target(options: _Options) -> Iterator[Target]:
     with ScanState(state_file(os.environ, Path.home(), name)) as state:
         if options.rescan:
             state.forget()
-        yield Target(sink, instance_id, state)
+        yield Target(sink, instance_id, state, prices)
 
 
 def _server(server: str | None, api_key: str | None, instance_id: str | None) -> tuple[Any, str]:

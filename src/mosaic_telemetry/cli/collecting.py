@@ -12,9 +12,10 @@ import click
 
 from mosaic_telemetry.collectors import Choice, Collector, Converted, Delivery, Scan, ScanState, Sink, Task, plan_scan, to_event
 from mosaic_telemetry.collectors.readers import ReadingWatcher, UnitReader
+from mosaic_telemetry.pricing import PriceList
 from mosaic_telemetry.schema import ValidationError
 
-__all__ = ["Report", "Target", "collect_from"]
+__all__ = ["Report", "Target", "collect_from", "converted_tasks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,13 @@ class Target:
         sink: takes them; None for a dry run, which shows them only.
         instance_id: which installation reports.
         state: what earlier scans for this target did; None for a dry run, which neither reads nor writes it.
+        prices: the person's own price list.
     """
 
     sink: Sink | None
     instance_id: str
     state: ScanState | None
+    prices: PriceList | None = None
 
 
 @dataclass(slots=True)
@@ -80,6 +83,7 @@ class Report:
             "input_tokens": sum(task.usage.input for task, _ in self.events),
             "output_tokens": sum(task.usage.output for task, _ in self.events),
             "cost_usd_micros": self.cost_micros,
+            "cost_sources": dict(Counter(converted.price.source.value for _, converted in self.events)),
             "cost_unknown": self.unpriced,
             "clamped": self.clamped,
             "unfit": list(self.unfit),
@@ -103,7 +107,7 @@ def collect_from(collector: Collector, files: Sequence[Path], choice: Choice, ta
         click.ClickException: the instance's id is none.
     """
     scan = plan_scan(collector, files, choice, now_ms=now_ms, state=target.state).run(UnitReader(watcher), now_ms)
-    events, unfit = _converted(scan.chosen, target.instance_id)
+    events, unfit = converted_tasks(scan.chosen, target.instance_id, target.prices)
     known = target.state.reported(converted.event.event_id for _, converted in events) if target.state is not None else set()
     new = [(task, converted) for task, converted in events if converted.event.event_id not in known]
     left_out = sum(choice.concerns(task) and not choice.takes(task) for task in scan.collection.tasks)
@@ -115,13 +119,17 @@ def collect_from(collector: Collector, files: Sequence[Path], choice: Choice, ta
     return report
 
 
-def _converted(tasks: Sequence[Task], instance_id: str) -> tuple[list[tuple[Task, Converted]], list[str]]:
-    """The events of the tasks, and one line for each task of which none can be made; such a one keeps no other from going."""
+def converted_tasks(tasks: Sequence[Task], instance_id: str, prices: PriceList | None) -> tuple[list[tuple[Task, Converted]], list[str]]:
+    """The events of the tasks, and one line for each task of which none can be made; such a one keeps no other from going.
+
+    Raises:
+        click.ClickException: the instance's id is none.
+    """
     converted: list[tuple[Task, Converted]] = []
     problems: list[str] = []
     for task in tasks:
         try:
-            converted.append((task, to_event(task, instance_id)))
+            converted.append((task, to_event(task, instance_id, prices)))
         except ValidationError as error:
             if any(problem.field == "instance_id" for problem in error.errors):
                 raise click.ClickException("; ".join(map(str, error.errors))) from error

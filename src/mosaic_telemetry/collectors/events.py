@@ -10,7 +10,7 @@ from typing import Any
 
 from mosaic_telemetry.client.ids import uuid7
 from mosaic_telemetry.collectors.values import Task
-from mosaic_telemetry.pricing import Price
+from mosaic_telemetry.pricing import Price, PriceList
 from mosaic_telemetry.schema import MAX_COST_MICROS, MAX_DURATION_MS, MAX_TOKENS, TaskCompletionEvent, from_dict
 
 __all__ = ["Converted", "event_id", "to_event"]
@@ -27,11 +27,13 @@ class Converted:
         event: the event.
         clamped: names of its fields whose true value lies above the contract's bound and was cut to it.
         price: what the task cost, unclamped, and where that figure comes from.
+        estimated: where its estimates come from, in words; empty where there are none.
     """
 
     event: TaskCompletionEvent
     clamped: tuple[str, ...]
     price: Price
+    estimated: str = ""
 
 
 def event_id(task: Task) -> str:
@@ -43,7 +45,7 @@ def event_id(task: Task) -> str:
     return uuid7(task.started_ms * 1_000_000, digest[:10])
 
 
-def to_event(task: Task, instance_id: str) -> Converted:
+def to_event(task: Task, instance_id: str, prices: PriceList | None = None) -> Converted:
     """The event of a task.
 
     Estimates, rotations and retries are 0, since no log tells them; the cost is 0 where it is not known; the cost is that of
@@ -52,6 +54,7 @@ def to_event(task: Task, instance_id: str) -> Converted:
     Args:
         task: the task.
         instance_id: a UUID: which installation reports.
+        prices: the person's own list, which goes before the library's.
 
     Raises:
         ValidationError: `instance_id` is no UUID.
@@ -65,7 +68,7 @@ def to_event(task: Task, instance_id: str) -> Converted:
         return most
 
     usage = task.usage
-    price = task.price()
+    price = task.price(prices)
     fields: dict[str, Any] = {
         "instance_id": instance_id,
         "event_id": event_id(task),

@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
-from mosaic_telemetry.pricing import Price, PriceSource, TokenUsage, price_call, total_price
+from mosaic_telemetry.pricing import Price, PriceList, PriceSource, TokenUsage, price_call, total_price
 from mosaic_telemetry.schema import Complexity, Harness, Outcome, Provider, QualityGate, TaskType
 
 __all__ = ["Collection", "Evidence", "ModelCall", "Note", "Skipped", "Task", "Totals", "Waiting"]
@@ -68,8 +68,17 @@ class ModelCall:
     file: Path | None = None
     record: str = ""
 
-    def price(self) -> Price:
-        """What this call cost at its time: by the price list; else, or where only the harness can know, what the harness says."""
+    def price(self, prices: PriceList | None = None, provider: Provider | None = None) -> Price:
+        """What this call cost at its time: by the person's own list, by the library's, or where only it can know, by what the harness says.
+
+        Args:
+            prices: the person's own list.
+            provider: who served it, for that list.
+        """
+        found = self._price()
+        return found if prices is None else prices.price(self.model, provider or "", self.usage, found)
+
+    def _price(self) -> Price:
         said = None if self.reported_usd is None else Price(self.reported_usd, PriceSource.REPORTED)
         if said is not None and self.unsplit:
             return said
@@ -154,9 +163,9 @@ class Task:
         """Whether its token counts are known to be wrong."""
         return not self.notes.isdisjoint(_UNRELIABLE)
 
-    def price(self) -> Price:
+    def price(self, prices: PriceList | None = None) -> Price:
         """What the task cost: the sum over its calls, each priced on its own. Unknown when one of them is."""
-        return total_price(call.price() for call in self.calls)
+        return total_price(call.price(prices, self.provider) for call in self.calls)
 
 
 @dataclass(frozen=True, slots=True)

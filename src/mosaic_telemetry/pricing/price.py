@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
@@ -24,6 +24,7 @@ class PriceSource(StrEnum):
 
     REPORTED = "reported"  # the harness wrote it down
     PRICED = "priced"  # computed from the usage and a price list
+    SUBSCRIPTION = "subscription"  # covered by a plan; the figure is what the list would ask
     UNKNOWN = "unknown"
 
 
@@ -34,10 +35,12 @@ class Price:
     Attributes:
         usd: US dollars, exact; None where the price is not known, which is never the same as 0.
         source: where the figure comes from.
+        origin: the price list that it was computed from; empty where it was not. It is no part of what makes two prices equal.
     """
 
     usd: Decimal | None
     source: PriceSource
+    origin: str = field(default="", compare=False)
 
     @property
     def micros(self) -> int | None:
@@ -97,7 +100,7 @@ def price_call(  # noqa: PLR0913 - what a price depends on; all but two have a d
         )
     except (LookupError, ValueError):
         return _UNKNOWN
-    return Price(calculation.total_price, PriceSource.PRICED)
+    return Price(calculation.total_price, PriceSource.PRICED, _library())
 
 
 def total_price(prices: Iterable[Price]) -> Price:
@@ -108,7 +111,8 @@ def total_price(prices: Iterable[Price]) -> Price:
         if price.usd is None or total.usd is None:
             return _UNKNOWN
         source = price.source if first or price.source is total.source else PriceSource.PRICED
-        total = Price(total.usd + price.usd, source)
+        origins = dict.fromkeys(filter(None, (*total.origin.split(", "), price.origin)))
+        total = Price(total.usd + price.usd, source, ", ".join(origins))
         first = False
     return total
 
@@ -117,6 +121,13 @@ def context_window(model: str) -> int | None:
     """Tokens that fit into the model's context, as its vendor advertises; None where that is not known."""
     entry = _resolve(model)
     return None if entry is None else entry[1].context_window
+
+
+@lru_cache(maxsize=1)
+def _library() -> str:
+    from importlib.metadata import version
+
+    return f"genai-prices {version('genai-prices')}"
 
 
 @lru_cache(maxsize=1024)
