@@ -53,6 +53,16 @@ class ServerProcess:
             with error:
                 return error.code, json.loads(error.read())
 
+    def request_text(self, path: str, headers: dict[str, str] | None = None) -> tuple[int, Any, str]:
+        """Status, headers and text of a page."""
+        request = urllib.request.Request(self.url + path, headers=headers or {})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, answer.headers, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.headers, error.read().decode()
+
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
         self.process.kill()

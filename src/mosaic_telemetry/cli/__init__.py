@@ -16,6 +16,10 @@ def main() -> None:
         from mosaic_telemetry.cli.hook_start import main as hook
 
         sys.exit(hook())
+    if sys.argv[1:] == ["statusline"]:
+        from mosaic_telemetry.cli.statusline_start import main as statusline
+
+        sys.exit(statusline())
     try:
         from mosaic_telemetry.cli.app import app
     except ModuleNotFoundError as error:

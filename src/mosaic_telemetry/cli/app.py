@@ -21,9 +21,11 @@ COMMANDS = {
     "demo": ("mosaic_telemetry.cli.demo", "See the whole loop on recorded sessions: report, collect, predict."),
     "doctor": ("mosaic_telemetry.cli.doctor", "Show what waits in the spool."),
     "flush": ("mosaic_telemetry.cli.flush", "Send what waits in the spool."),
+    "hook": ("mosaic_telemetry.cli.hook", "Report each task the moment that it is finished, from the harness's own hooks."),
     "predict": ("mosaic_telemetry.cli.predict", "What will a task cost, how long will it take, will it succeed?"),
     "report": ("mosaic_telemetry.cli.report", "Where did the money go: spend, tokens, tasks, success."),
     "serve": ("mosaic_telemetry.cli.serve", "Run the server."),
+    "statusline": ("mosaic_telemetry.cli.statusline", "Print a status line for Claude Code."),
 }
 
 

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from mosaic_telemetry.cli.places import database_path
+
 __all__ = ["asked_server", "database_option", "default_database", "json_option", "print_json", "server_option", "server_options", "spool_option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -74,18 +76,7 @@ def print_json(value: Any) -> None:
 
 def default_database() -> Path:
     """Where the local database lies unless `--database` says otherwise: the user's data directory (XDG or the platform's)."""
-    import os
-    import sys
-
-    if os.environ.get("XDG_DATA_HOME"):
-        base = Path(os.environ["XDG_DATA_HOME"])
-    elif sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path.home() / ".local" / "share"
-    return base / "mosaic-telemetry" / "telemetry.db"
+    return Path(database_path())
 
 
 database_option = click.option(

@@ -59,7 +59,7 @@ def job_of(payload: bytes) -> Mapping[str, str] | None:
         return None
     if not isinstance(event, str) or not isinstance(transcript, str) or not transcript or len(transcript) > _LONGEST_PATH:
         raise ValueError("the payload on standard input lacks hook_event_name or transcript_path")
-    return {"event": event, "transcript": os.path.abspath(os.path.expanduser(transcript))}  # noqa: PTH100, PTH111 - pathlib takes 4 ms to import
+    return {"event": event, "transcript": os.path.abspath(os.path.expanduser(transcript))}
 
 
 def _spawn(job: bytes) -> None:
@@ -94,9 +94,9 @@ def _own_session() -> dict[str, Any]:
 
 def state_directory() -> str:
     """Where the hook keeps its log and what it has read: in the user's state directory (XDG's or the platform's)."""
-    join, home = os.path.join, os.path.expanduser("~")  # noqa: PTH111 - as above
+    join, home = os.path.join, os.path.expanduser("~")
     base = os.environ.get("XDG_STATE_HOME", "")
-    if os.path.isabs(base):  # noqa: PTH117 - as above
+    if os.path.isabs(base):
         return join(base, "mosaic-telemetry", "hook")
     if sys.platform == "win32":
         return join(os.environ.get("LOCALAPPDATA") or join(home, "AppData", "Local"), "mosaic-telemetry", "hook")
@@ -109,8 +109,8 @@ def log(text: str) -> None:
 
     try:
         folder = state_directory()
-        os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103 - as above
-        path = os.path.join(folder, "hook.log")  # noqa: PTH118 - as above
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        path = os.path.join(folder, "hook.log")
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             if os.fstat(descriptor).st_size > _LARGEST_LOG:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from mosaic_telemetry.engine import Engine
+from mosaic_telemetry.server.dashboard import ROUTES as DASHBOARD
 from mosaic_telemetry.server.docs import ROUTES as DOCS
 from mosaic_telemetry.server.errors import HANDLERS
 from mosaic_telemetry.server.events import submit_events
@@ -27,14 +26,10 @@ def create_app(engine: Engine) -> Starlette:
         Route("/v1/totals", daily_totals, methods=["GET"]),
         Route("/healthz", healthz, methods=["GET"]),
         Route("/readyz", readyz, methods=["GET"]),
-        Route("/", _to_docs, methods=["GET"]),
         *DOCS,
+        *DASHBOARD,
     ]
     app = Starlette(routes=routes, exception_handlers=HANDLERS)
     app.router.redirect_slashes = False
     app.state.engine = engine
     return app
-
-
-async def _to_docs(_: Request) -> Response:
-    return RedirectResponse("/v1/docs")

@@ -1,0 +1,88 @@
+"""The first page: tasks, spend, cost per success and success over time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mosaic_telemetry.engine import Engine
+from mosaic_telemetry.engine.reporting import cost_per_success, day_of, number_of, success_rate
+from mosaic_telemetry.engine.store import Totals
+from mosaic_telemetry.server.dashboard.asking import FILTERS, STRETCHES, Asked, asked
+from mosaic_telemetry.server.dashboard.rendering import page
+
+__all__ = ["overview"]
+
+_ROWS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of a table.
+
+    Attributes:
+        name: of what.
+        total: its sums.
+        success_rate: share of tasks that succeeded.
+        per_success: micro-dollars per success; None where it is not known.
+    """
+
+    name: str
+    total: Totals
+    success_rate: float
+    per_success: float | None
+
+    @classmethod
+    def of(cls, name: str, total: Totals) -> Line:
+        """A row from its sums."""
+        return cls(name, total, success_rate(total) or 0.0, cost_per_success(total))
+
+
+def overview(request: Request) -> Response:
+    """What was reported, over time and by model and kind of task."""
+    engine: Engine = request.app.state.engine
+    what = asked(request.query_params)
+    whole = engine.sum_totals(what.since, what.until, (), what.only).get(())
+    days = {number: total for (number,), total in engine.sum_totals(what.since, what.until, ("day",), what.only).items()}
+    values = {
+        "asked": what,
+        "stretches": STRETCHES,
+        "total": Line.of("", whole) if whole else None,
+        "chart": _chart(what, days) if whole else None,
+        "days": [Line.of(day_of(int(number)).isoformat(), days[number]) for number in sorted(days, reverse=True)],
+        "choices": {group: _names(engine, what, group) for group in FILTERS},
+        "groups": [(group, _rows(engine, what, group)) for group in FILTERS],
+    }
+    return page(request, "overview.html", values)
+
+
+def _rows(engine: Engine, what: Asked, group: str) -> list[Line]:
+    sums = engine.sum_totals(what.since, what.until, (group,), what.only)
+    rows = sorted(sums.items(), key=lambda item: (-item[1].cost_usd_micros, -item[1].events, str(item[0])))
+    return [Line.of(str(name), total) for (name,), total in rows[:_ROWS]]
+
+
+def _names(engine: Engine, what: Asked, group: str) -> list[str]:
+    """What a filter can be set to: what there is under the others."""
+    others = {name: value for name, value in what.only.items() if name != group}
+    found = {str(name) for (name,) in engine.sum_totals(what.since, what.until, (group,), others)}
+    return sorted(found | ({what.only[group]} if group in what.only else set()))
+
+
+def _chart(what: Asked, days: Mapping[int | str, Totals]) -> dict[str, Any]:
+    """Columns for the charts: times in seconds since 1970, dollars, counts and shares; None where there is nothing to show."""
+    stretch = [what.since + timedelta(days=day) for day in range(what.days)]
+    totals = [days.get(number_of(day)) for day in stretch]
+    per_success = [cost_per_success(total) if total else None for total in totals]
+    return {
+        "time": [number_of(day) * 86_400 for day in stretch],
+        "tasks": [total.events if total else 0 for total in totals],
+        "spend": [round(total.cost_usd_micros / 1e6, 4) if total else 0 for total in totals],
+        "per_success": [None if cost is None else round(cost / 1e6, 4) for cost in per_success],
+        "success": [round(100 * (success_rate(total) or 0.0), 1) if total else None for total in totals],
+    }

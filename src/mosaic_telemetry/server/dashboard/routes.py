@@ -1,0 +1,15 @@
+"""Where the pages are."""
+
+from starlette.routing import Route
+
+from mosaic_telemetry.server.dashboard.files import file
+from mosaic_telemetry.server.dashboard.overview import overview
+from mosaic_telemetry.server.dashboard.predicting import predict
+
+__all__ = ["ROUTES"]
+
+ROUTES = [
+    Route("/", overview, methods=["GET"]),
+    Route("/predict", predict, methods=["GET"]),
+    Route("/static/{name}", file, methods=["GET"]),
+]
