@@ -74,9 +74,9 @@ def test_the_sender_survives_what_nobody_thought_of(new_worker, new_event, serve
         queue.enqueue(event)
     worker.start()
     wait_for(lambda: set(server.events) == {event.event_id for event in events}, 30, "the delivery after all")
+    wait_for(lambda: len(errors) >= 2 and len(queue) == 0, what="an empty queue, and word of what happened")
     assert {str(error) for error in errors} == {step}
     assert worker.is_running
-    wait_for(lambda: len(queue) == 0, what="an empty queue")
 
 
 @pytest.mark.parametrize("step", ["recover", "drain", "settle", "size", "close"])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
 from typing import Any
 
 from mosaic_telemetry.schema import MAX_BATCH_EVENTS, FieldError, ValidationError
+from mosaic_telemetry.schema.record import field, record
 
 __all__ = ["ResolvedConfig", "TelemetryConfig", "do_not_track", "resolve_config"]
 
@@ -75,7 +75,7 @@ def _url_problem(value: str) -> str | None:
     return "a URL without a query or fragment" if parts.query or parts.fragment else None
 
 
-@dataclass(frozen=True)
+@record()
 class TelemetryConfig:
     """Settings of a `TelemetryClient`. Durations are seconds; every positive number is one.
 
@@ -141,7 +141,7 @@ class TelemetryConfig:
             ValidationError: naming every setting that is missing or does not fit.
         """
         env = os.environ if env is None else env
-        known = {item.name for item in fields(cls)}
+        known = cls.__annotations__.keys()
         errors = [FieldError(name, value, "a setting of TelemetryConfig") for name, value in overrides.items() if name not in known]
         values: dict[str, Any] = {"server_url": "", "api_key": "", "instance_id": ""}
         for name, variables in _VARIABLES.items():
@@ -243,7 +243,7 @@ def resolve_config(config: TelemetryConfig | ResolvedConfig, env: Mapping[str, s
     """
     if isinstance(config, ResolvedConfig):
         return config
-    values = {item.name: getattr(config, item.name) for item in fields(ResolvedConfig)}
+    values = {name: getattr(config, name) for name in TelemetryConfig.__annotations__}
     values["server_url"] = config.server_url.strip().rstrip("/")
     values["api_key"] = config.api_key.strip()
     values["instance_id"] = config.instance_id.strip()

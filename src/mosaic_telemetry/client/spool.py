@@ -63,6 +63,7 @@ class SpoolQueue:
         self._lock = threading.RLock()  # a signal handler may report an event while its thread does
         self._entries: deque[Entry] = deque()
         self._bytes = 0
+        self._loose = False  # whether some of them may be in no file
         self._taken: dict[int, Entry] = {}  # drained and not settled, by identity, oldest first
         self._directory: SpoolDirectory | None = None
         self._segment: Segment | None = None
@@ -114,6 +115,8 @@ class SpoolQueue:
             except OSError as error:
                 self._fail(error)
                 segment = None
+        if segment is None:
+            self._loose = True
         self._entries.append((data, segment, start))
         self._bytes += len(data)
 
@@ -141,12 +144,14 @@ class SpoolQueue:
         segment = self._create()
         self._held.add(segment)
         self._segment = segment
-        for index, (data, where, _) in enumerate(self._entries):
-            if where is None:
-                start = segment.size
-                segment.append(data + b"\n")
-                segment.pending += 1
-                self._entries[index] = (data, segment, start)  # only now: where writing failed, it is in no file
+        if self._loose:
+            for index, (data, where, _) in enumerate(self._entries):
+                if where is None:
+                    start = segment.size
+                    segment.append(data + b"\n")
+                    segment.pending += 1
+                    self._entries[index] = (data, segment, start)  # only now: where writing failed, it is in no file
+            self._loose = False
         return segment
 
     def _create(self) -> Segment:
@@ -183,6 +188,7 @@ class SpoolQueue:
         """The files were deleted under us: what waits is in memory alone now."""
         self._entries = deque((data, None, 0) for data, _, _ in self._entries)
         self._taken = {key: (data, None, 0) for key, (data, _, _) in self._taken.items()}
+        self._loose = True
         # Not closed by hand: the sender may be writing a checkpoint to one of them. They close when nobody names them.
         self._held.clear()
         self._segment = None
@@ -239,8 +245,10 @@ class SpoolQueue:
         with self._lock:
             entries = [entry for event in events if (entry := self._taken.pop(id(event), None)) is not None]
             room = max(self._max_size - len(self._entries), 0)
-            self._entries.extendleft(reversed(self._written_down(entries[:room])))
-            self._bytes += sum(len(entry[0]) for entry in entries[:room])
+            kept = self._written_down(entries[:room])
+            self._entries.extendleft(reversed(kept))
+            self._bytes += sum(len(data) for data, _, _ in kept)
+            self._loose |= any(segment is None for _, segment, _ in kept)
             self._release(entries[room:])
         self._tidy()
         return max(len(entries) - room, 0)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, fields
+
+from mosaic_telemetry.schema.record import record
 
 __all__ = ["Stats"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Stats:
     """A snapshot of a client's counters, in events since it was made, or since the process was forked.
 
@@ -33,6 +34,9 @@ class Stats:
     last_error: str | None = None
 
 
+_COUNTED = ("sent", "accepted", "rejected", "duplicate", "dropped", "retried")
+
+
 class Counters:
     """The counters behind `Stats`; may be added to from any thread."""
 
@@ -42,7 +46,7 @@ class Counters:
     def after_fork(self) -> None:
         """Begin at 0; in a forked child the parent counts its own, and another thread may have held the lock."""
         self._lock = threading.RLock()  # a signal handler may count while its thread does
-        self._counts = {item.name: 0 for item in fields(Stats) if item.name not in {"queued", "last_error"}}
+        self._counts = dict.fromkeys(_COUNTED, 0)
         self.last_error: str | None = None
 
     def add(self, name: str, count: int = 1) -> None:

@@ -9,7 +9,6 @@ import functools
 import time
 from collections.abc import Callable
 from contextvars import ContextVar, Token
-from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -157,6 +156,8 @@ class Task:
 
     def __call__(self, function: F) -> F:
         """As a decorator: each call of `function` is a task of its own; it may be a coroutine function or any kind of generator."""
+        from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction  # costs more than all else that an import of ours does
+
         if isgeneratorfunction(function):
 
             @functools.wraps(function)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import NotRequired, TypedDict
 
 from mosaic_telemetry.schema.enums import Complexity, Harness, Outcome, Provider, QualityGate, RepoSizeCategory, TaskType
 from mosaic_telemetry.schema.fields import Choice, Choices, Constant, Flag, Integer, Number, Optional, Text, Timestamp, UuidText, meta
+from mosaic_telemetry.schema.record import field, record
 
 __all__ = ["MAX_COST_MICROS", "MAX_DURATION_MS", "MAX_TOKENS", "SCHEMA_VERSION", "EventBuilderParams", "TaskCompletionEvent"]
 
@@ -20,7 +20,7 @@ _TOKENS = Integer(0, MAX_TOKENS)
 _COST = Integer(0, MAX_COST_MICROS)
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class TaskCompletionEvent:
     """One finished task. Immutable; each field's kind, unit and meaning stand in its metadata.
 

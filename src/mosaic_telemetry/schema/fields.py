@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import MISSING as NO_DEFAULT
-from dataclasses import fields
 from typing import Any, TypeVar
 
 from mosaic_telemetry.schema.errors import MISSING, FieldError, ValidationError
@@ -25,6 +23,7 @@ from mosaic_telemetry.schema.kinds import (
     UuidText,
     Value,
 )
+from mosaic_telemetry.schema.record import NO_DEFAULT, RecordField
 
 __all__ = [
     "Choice",
@@ -146,16 +145,30 @@ _kinds: dict[Any, tuple[tuple[str, Kind], ...]] = {}
 
 
 def kinds_of(cls: Any) -> tuple[tuple[str, Kind], ...]:
-    """(name, kind) of each wire field of the dataclass `cls`, in their order."""
+    """(name, kind) of each wire field of the record or dataclass `cls`, in their order."""
     known = _kinds.get(cls)
     if known is None:
-        known = _kinds[cls] = tuple((item.name, item.metadata["kind"]) for item in fields(cls))
+        known = _kinds[cls] = tuple((item.name, item.metadata["kind"]) for item in _fields_of(cls))
     return known
 
 
 def optional_of(cls: Any) -> frozenset[str]:
     """Names of the fields of `cls` that may be absent: those with a default."""
-    return frozenset(item.name for item in fields(cls) if item.default is not NO_DEFAULT or item.default_factory is not NO_DEFAULT)
+    return frozenset(item.name for item in _fields_of(cls) if item.default is not NO_DEFAULT)
+
+
+def _fields_of(cls: Any) -> tuple[RecordField, ...]:
+    known: tuple[RecordField, ...] | None = getattr(cls, "__record_fields__", None)
+    if known is not None:
+        return known
+    import dataclasses
+
+    found = []
+    for item in dataclasses.fields(cls):
+        one = RecordField(NO_DEFAULT if item.default is dataclasses.MISSING else item.default, item.metadata, kw_only=bool(item.kw_only), repr=item.repr)
+        one.name = item.name
+        found.append(one)
+    return tuple(found)
 
 
 def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
