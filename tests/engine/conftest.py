@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from mosaic_telemetry.engine import open_engine
+from mosaic_telemetry.engine.store.sqlite import SqliteStore
 from mosaic_telemetry.schema import TaskCompletionEvent, from_dict
 from mosaic_telemetry.server.examples import EXAMPLES
 
@@ -17,6 +18,14 @@ def make_event():
         return event if instance_id is None else {**event, "instance_id": str(instance_id)}
 
     return make
+
+
+@pytest.fixture
+def store(tmp_path):
+    """An empty store."""
+    store = SqliteStore(tmp_path / "store.db")
+    yield store
+    store.close()
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ class House:
     def __init__(self, path, retention=None):
         self.clock = START
         self.store = SqliteStore(path)
-        self.numbers = [self.store.create_instance(uuid.uuid4(), name, None, START * 1000).result().number for name in ("a", "b", "c")]
+        self.numbers = [self.store.create_instance(uuid.uuid4(), name, START * 1000).result().number for name in ("a", "b", "c")]
         self.keepers = [Keeper(self.store, lambda: self.clock, retention) for _ in range(2)]
 
     def report(self, instance, events):

@@ -87,7 +87,7 @@ def test_several_processes_may_make_one_database_at_once(tmp_path):
     children = [subprocess.Popen([sys.executable, "-c", program, str(path)], stderr=subprocess.PIPE) for _ in range(4)]
     assert [(child.communicate()[1], child.returncode) for child in children] == [(b"", 0)] * 4
     with open_engine(path) as engine:
-        assert len(engine.instances()) == 4
+        assert len(engine.accounts.instances()) == 4
 
 
 def test_a_job_that_fails_takes_no_other_with_it(tmp_path):

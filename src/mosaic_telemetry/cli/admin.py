@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -37,13 +38,14 @@ def create_instance(database: Path, name: str, *, as_json: bool) -> None:
 def list_instances(database: Path, *, as_json: bool) -> None:
     """List the instances; keys are never shown again."""
     with open_database(database) as engine:
-        instances = engine.instances()
+        instances, keys, now_ms = engine.accounts.instances(), engine.accounts.keys(), engine.accounts.now_ms()
+    working = Counter(key.instance for key in keys if key.works(now_ms))
     rows = [
         {
             "instance_id": str(instance.instance_id),
             "name": instance.name,
             "created": datetime.fromtimestamp(instance.created_ms // 1000, UTC).isoformat().replace("+00:00", "Z"),
-            "keys": instance.keys,
+            "keys": working[instance.number],
         }
         for instance in instances
     ]
@@ -65,7 +67,7 @@ def rotate_key(instance: UUID, database: Path, *, as_json: bool) -> None:
     """Revoke INSTANCE's keys at once and show a new one, this once."""
     with open_database(database) as engine:
         try:
-            credentials = engine.rotate_key(instance)
+            credentials = engine.accounts.rotate(instance).credentials
         except UnknownInstanceError as error:
             raise click.ClickException(str(error)) from error
     _show(credentials, as_json=as_json)
@@ -79,7 +81,7 @@ def revoke(instance: UUID, database: Path, *, as_json: bool) -> None:
     """Revoke INSTANCE's keys at once; its events stay."""
     with open_database(database) as engine:
         try:
-            revoked = engine.revoke(instance)
+            revoked = engine.accounts.revoke(instance)
         except UnknownInstanceError as error:
             raise click.ClickException(str(error)) from error
     if as_json:

@@ -1,11 +1,23 @@
 """What the server is without HTTP: ingest, predictions, accounts, and the stores below them."""
 
-from mosaic_telemetry.engine.accounts import Credentials
+from mosaic_telemetry.engine.accounts import Accounts, Credentials, IssuedKey
 from mosaic_telemetry.engine.engine import Engine, Submission, open_engine
-from mosaic_telemetry.engine.errors import BrokenJsonError, DatabaseBusyError, DatabaseError, EngineError, FormError, UnknownInstanceError, WrongInstanceError
+from mosaic_telemetry.engine.errors import (
+    AccountError,
+    BrokenJsonError,
+    DatabaseBusyError,
+    DatabaseError,
+    EngineError,
+    FormError,
+    UnknownInstanceError,
+    UnknownKeyError,
+    WrongInstanceError,
+)
 from mosaic_telemetry.engine.store import Instance
 
 __all__ = [
+    "AccountError",
+    "Accounts",
     "BrokenJsonError",
     "Credentials",
     "DatabaseBusyError",
@@ -14,8 +26,10 @@ __all__ = [
     "EngineError",
     "FormError",
     "Instance",
+    "IssuedKey",
     "Submission",
     "UnknownInstanceError",
+    "UnknownKeyError",
     "WrongInstanceError",
     "open_engine",
 ]

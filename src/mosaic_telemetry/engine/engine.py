@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from uuid import UUID, uuid4
 
-from mosaic_telemetry.engine.accounts import Credentials, digest_of, new_credentials
+from mosaic_telemetry.engine.accounts import Accounts, Credentials
 from mosaic_telemetry.engine.background import Background
 from mosaic_telemetry.engine.decode import parse_json
 from mosaic_telemetry.engine.errors import DatabaseError, FormError
@@ -71,6 +70,7 @@ class Engine:
     def __init__(self, store: Store, now: Callable[[], float] = time.time, retention: Retention | None = None, *, keep: bool = True) -> None:
         self._store = store
         self._now = now
+        self._accounts = Accounts(store, now)
         self._keeper = Keeper(store, now, retention)
         self._background = Background(self._keeper) if keep else None
 
@@ -143,41 +143,23 @@ class Engine:
         """
         self._keeper.catch_up()
 
+    @property
+    def accounts(self) -> Accounts:
+        """Instances, keys and the audit log."""
+        return self._accounts
+
     def authenticate(self, api_key: str) -> Instance | None:
-        """Whose key this is; None if it does not work. A key works as soon as it was made, by whatever process."""
-        return self._store.instance_by_key(digest_of(api_key))
+        """Whose key this is, if it works at this moment."""
+        found = self._accounts.find(api_key)
+        return found.instance if found else None
 
     def create_instance(self, name: str = "") -> Credentials:
         """Add an instance with a key."""
-        credentials = new_credentials()
-        self._store.create_instance(credentials.instance_id, name, digest_of(credentials.api_key), self._now_ms()).result()
-        return credentials
+        return self._accounts.create_instance(name).credentials
 
     def local_instance(self) -> Instance:
         """The instance under which commands report that work on the database themselves; made where there is none. It has no key."""
-        return self._store.create_instance(uuid4(), "local", None, self._now_ms(), local=True).result()
-
-    def instances(self) -> list[Instance]:
-        """All instances, oldest first."""
-        return self._store.instances()
-
-    def rotate_key(self, instance_id: UUID) -> Credentials:
-        """Revoke an instance's keys at once and make a new one.
-
-        Raises:
-            UnknownInstanceError: there is no such instance.
-        """
-        credentials = new_credentials(instance_id)
-        self._store.replace_keys(instance_id, digest_of(credentials.api_key), self._now_ms()).result()
-        return credentials
-
-    def revoke(self, instance_id: UUID) -> int:
-        """Revoke an instance's keys at once; returns how many. Its events stay.
-
-        Raises:
-            UnknownInstanceError: there is no such instance.
-        """
-        return self._store.replace_keys(instance_id, None, self._now_ms()).result()
+        return self._accounts.local_instance()
 
     def erase(self, instance: Instance) -> int:
         """Delete all events of an instance, and take its share out of every prediction; returns how many events there were.

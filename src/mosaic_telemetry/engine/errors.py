@@ -7,12 +7,24 @@ Exception
     ├── FormError                 a request as a whole has not the form of the contract
     │   └── BrokenJsonError       it is no JSON at all
     ├── WrongInstanceError        a batch with an event of another instance than the key's
-    └── UnknownInstanceError      an administrator named an instance that does not exist
+    └── AccountError              an administrator asked for what cannot be
+        ├── UnknownInstanceError  there is no such instance
+        └── UnknownKeyError       the instance has no such key
 """
 
 from __future__ import annotations
 
-__all__ = ["BrokenJsonError", "DatabaseBusyError", "DatabaseError", "EngineError", "FormError", "UnknownInstanceError", "WrongInstanceError"]
+__all__ = [
+    "AccountError",
+    "BrokenJsonError",
+    "DatabaseBusyError",
+    "DatabaseError",
+    "EngineError",
+    "FormError",
+    "UnknownInstanceError",
+    "UnknownKeyError",
+    "WrongInstanceError",
+]
 
 
 class EngineError(Exception):
@@ -39,5 +51,13 @@ class WrongInstanceError(EngineError):
     """A batch with an event that names another instance than the one the API key belongs to."""
 
 
-class UnknownInstanceError(EngineError):
+class AccountError(EngineError):
+    """An administrator asked for what cannot be."""
+
+
+class UnknownInstanceError(AccountError):
     """There is no instance of this id."""
+
+
+class UnknownKeyError(AccountError):
+    """The instance has no key of this number."""

@@ -1,5 +1,6 @@
 """Where events, cells, instances and keys are kept: one Protocol, one subpackage a database."""
 
+from mosaic_telemetry.engine.store.accounts import AccountStore, Act, ApiKey, Bucket, FoundKey, IntakeKey, NewKey
 from mosaic_telemetry.engine.store.protocol import Store
 from mosaic_telemetry.engine.store.values import (
     COUNTS,
@@ -23,11 +24,18 @@ __all__ = [
     "COUNTS",
     "IMPLAUSIBLE",
     "ON_TRIAL",
+    "AccountStore",
+    "Act",
+    "ApiKey",
+    "Bucket",
     "CellState",
     "Change",
     "EventFields",
     "EventRow",
+    "FoundKey",
     "Instance",
+    "IntakeKey",
+    "NewKey",
     "RecordKey",
     "Share",
     "ShareKey",

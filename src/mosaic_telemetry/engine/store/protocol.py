@@ -14,13 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Protocol
-from uuid import UUID
 
+from mosaic_telemetry.engine.store.accounts import AccountStore
 from mosaic_telemetry.engine.store.values import (
     CellState,
     Change,
     EventRow,
-    Instance,
     RecordKey,
     Share,
     ShareKey,
@@ -34,8 +33,8 @@ from mosaic_telemetry.forecast import CellKey
 __all__ = ["Store"]
 
 
-class Store(Protocol):
-    """Keeps events, cells, instances and keys. Every method may be called from any thread, blocks, and raises `DatabaseError`."""
+class Store(AccountStore, Protocol):
+    """Keeps events and cells, and those who use it. Every method may be called from any thread, blocks, and raises `DatabaseError`."""
 
     def insert(self, instance: int, received_ms: int, events: Sequence[StoredEvent]) -> Future[list[bool]]:
         """Keep events; resolves when they are durable, with whether each was new. Never blocks."""
@@ -78,21 +77,6 @@ class Store(Protocol):
 
     def apply(self, change: Change) -> Future[bool]:
         """Make a change; resolves when it is durable with True, or with False where another was made since. Never blocks."""
-
-    def instance_by_key(self, digest: bytes) -> Instance | None:
-        """Whose key has this SHA-256, if it works."""
-
-    def instances(self) -> list[Instance]:
-        """All instances, oldest first."""
-
-    def create_instance(self, instance_id: UUID, name: str, digest: bytes | None, now_ms: int, *, local: bool = False) -> Future[Instance]:
-        """Add an instance, with a key unless `digest` is None. A second local one is not added: resolves with the first."""
-
-    def replace_keys(self, instance_id: UUID, digest: bytes | None, now_ms: int) -> Future[int]:
-        """Revoke the instance's keys and add a new one unless `digest` is None; resolves with how many were revoked.
-
-        The future raises `UnknownInstanceError`.
-        """
 
     def check(self) -> None:
         """Raise `DatabaseError` if the store cannot answer."""

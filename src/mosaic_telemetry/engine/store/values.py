@@ -155,7 +155,6 @@ class Instance:
         instance_id: its public id.
         name: what the administrator calls it; may be empty.
         created_ms: when it was created, in milliseconds since 1970.
-        keys: API keys that work.
         local: whether it is the one that commands use which work on the database itself.
     """
 
@@ -163,7 +162,6 @@ class Instance:
     instance_id: UUID
     name: str
     created_ms: int
-    keys: int = 0
     local: bool = False
 
 

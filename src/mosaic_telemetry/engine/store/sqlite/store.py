@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from uuid import UUID
 from weakref import WeakSet
@@ -14,7 +13,8 @@ from weakref import WeakSet
 import apsw
 
 from mosaic_telemetry.engine.errors import DatabaseError
-from mosaic_telemetry.engine.store.sqlite import accounts, cells
+from mosaic_telemetry.engine.store.accounts import Act, ApiKey, Bucket, FoundKey, IntakeKey, NewKey
+from mosaic_telemetry.engine.store.sqlite import accounts, cells, usage
 from mosaic_telemetry.engine.store.sqlite.connection import in_words, open_reader, open_writer
 from mosaic_telemetry.engine.store.sqlite.events import insert_events, read_events
 from mosaic_telemetry.engine.store.sqlite.texts import Texts
@@ -104,21 +104,62 @@ class SqliteStore:
     def apply(self, change: Change) -> Future[bool]:
         return self._writer.submit(lambda connection: cells.apply_change(connection, self._texts, change))
 
-    def instance_by_key(self, digest: bytes) -> Instance | None:
-        with self._reading() as connection:
-            return accounts.instance_by_key(connection, digest)
+    def create_instance(  # noqa: PLR0913 - one argument a column
+        self, instance_id: UUID, name: str, now_ms: int, *, key: NewKey | None = None, act: Act | None = None, local: bool = False
+    ) -> Future[Instance]:
+        return self._writer.submit(lambda connection: accounts.create_instance(connection, instance_id, name, now_ms, key=key, act=act, local=local))
 
     def instances(self) -> list[Instance]:
         with self._reading() as connection:
             return accounts.all_instances(connection)
 
-    def create_instance(self, instance_id: UUID, name: str, digest: bytes | None, now_ms: int, *, local: bool = False) -> Future[Instance]:
-        return self._writer.submit(
-            partial(accounts.create_instance, instance_id=instance_id, name=name, digest=digest, now_ms=now_ms, local=local),
-        )
+    def find_instance(self, instance_id: UUID) -> Instance | None:
+        with self._reading() as connection:
+            return accounts.find_instance(connection, instance_id)
 
-    def replace_keys(self, instance_id: UUID, digest: bytes | None, now_ms: int) -> Future[int]:
-        return self._writer.submit(partial(accounts.replace_keys, instance_id=instance_id, digest=digest, now_ms=now_ms))
+    def find_key(self, digest: bytes) -> FoundKey | None:
+        with self._reading() as connection:
+            return accounts.find_key(connection, digest)
+
+    def list_keys(self, instance: int | None = None) -> list[ApiKey]:
+        with self._reading() as connection:
+            return accounts.list_keys(connection, instance)
+
+    def add_key(self, instance: int, key: NewKey, act: Act | None = None) -> Future[ApiKey]:
+        return self._writer.submit(lambda connection: accounts.add_key(connection, instance, key, act))
+
+    def replace_keys(self, instance: int, key: NewKey, end_ms: int, act: Act | None = None) -> Future[ApiKey]:
+        return self._writer.submit(lambda connection: accounts.replace_keys(connection, instance, key, end_ms, act))
+
+    def revoke_keys(self, instance: int, now_ms: int, number: int | None = None, act: Act | None = None) -> Future[int]:
+        return self._writer.submit(lambda connection: accounts.revoke_keys(connection, instance, now_ms, number, act))
+
+    def note(self, act: Act) -> Future[None]:
+        return self._writer.submit(lambda connection: accounts.note(connection, act))
+
+    def acts(self, limit: int, before: int | None = None) -> list[Act]:
+        with self._reading() as connection:
+            return accounts.read_acts(connection, limit, before)
+
+    def setting(self, name: str) -> str | None:
+        with self._reading() as connection:
+            return accounts.read_setting(connection, name)
+
+    def keep_setting(self, name: str, value: str, act: Act | None = None, *, replace: bool = False) -> Future[str]:
+        return self._writer.submit(lambda connection: accounts.keep_setting(connection, name, value, act, replace=replace))
+
+    def add_intake(self, counts: Mapping[IntakeKey, int]) -> Future[None]:
+        return self._writer.submit(lambda connection: usage.add_intake(connection, counts))
+
+    def intake(self, first_day: int, last_day: int) -> dict[IntakeKey, int]:
+        with self._reading() as connection:
+            return usage.read_intake(connection, first_day, last_day)
+
+    def settle(self, buckets: Mapping[str, Bucket], now_ms: int) -> Future[dict[str, float]]:
+        return self._writer.submit(lambda connection: usage.settle(connection, buckets, now_ms))
+
+    def forget_buckets(self, before_ms: int) -> Future[int]:
+        return self._writer.submit(lambda connection: usage.forget_buckets(connection, before_ms))
 
     def check(self) -> None:
         with self._reading() as connection:
