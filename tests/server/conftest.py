@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -22,8 +23,8 @@ class Server:
         self.process = None
         self.port = 0
 
-    def start(self):
-        command = [sys.executable, "-m", "mosaic_telemetry", "serve", "--port", "0", "--database", str(self.database)]
+    def start(self, *options):
+        command = [sys.executable, "-m", "mosaic_telemetry", "serve", "--port", "0", "--database", str(self.database), *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         found = re.fullmatch(r"mosaic-telemetry server listening on http://127\.0\.0\.1:(\d+) \(database (.+)\)\n", line)
@@ -48,6 +49,12 @@ class Server:
             text = answer.read()
         kind = answer.headers.get("content-type", "")
         return answer.status, json.loads(text) if kind.startswith("application/json") else text.decode(), answer.headers
+
+    def children(self):
+        """The process ids of workers and keeper; Linux."""
+        pid = self.process.pid
+        pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(child) for child in pids]
 
     @property
     def key(self):
@@ -74,8 +81,8 @@ def make_server(directory):
 
 
 @contextlib.contextmanager
-def running(server):
-    server.start()
+def running(server, *options):
+    server.start(*options)
     try:
         yield server
     finally:

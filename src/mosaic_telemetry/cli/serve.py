@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from pathlib import Path
 
 import click
 
 from mosaic_telemetry.cli.common import json_option
 from mosaic_telemetry.cli.database import database_option, open_database
-from mosaic_telemetry.server import bind, create_app, run
+from mosaic_telemetry.server import bind, create_app, reserve, run, run_workers
 
 __all__ = ["command"]
 
@@ -18,22 +19,42 @@ __all__ = ["command"]
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for every one of this machine.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port to listen on; 0 for any free one.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes that answer requests. From 2 on one more keeps the statistics, and one watches over all of them.",
+)
 @database_option
 @json_option
-def command(host: str, port: int, database: Path, *, as_json: bool) -> None:
+def command(host: str, port: int, workers: int, database: Path, *, as_json: bool) -> None:
     """Run the server until SIGTERM or Ctrl-C.
 
     It needs nothing but a SQLite file. Instances and API keys come from `mosaic-telemetry admin create-instance`, also while
     the server runs. The API's documentation is at /v1/docs.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if workers > 1 and not hasattr(os, "fork"):
+        raise click.ClickException("several workers need a Unix system; run one here, without --workers")
     try:
-        bound = bind(host, port)
+        bound = bind(host, port) if workers == 1 else reserve(host, port)
     except OSError as error:
         why = error.strerror or str(error)
         raise click.ClickException(f"cannot listen on {host} port {port}: {why}; choose another with --host and --port") from error
-    with bound, open_database(database) as engine:
-        shown = f"[{host}]" if ":" in host else host
-        url = f"http://{shown}:{bound.getsockname()[1]}"
-        line = json.dumps({"url": url, "database": str(database)}) if as_json else f"mosaic-telemetry server listening on {url} (database {database})"
-        run(create_app(engine), bound, ready=lambda: click.echo(line))
+    shown = f"[{host}]" if ":" in host else host
+    url = f"http://{shown}:{bound.getsockname()[1]}"
+    line = json.dumps({"url": url, "database": str(database)}) if as_json else f"mosaic-telemetry server listening on {url} (database {database})"
+
+    def ready() -> None:
+        click.echo(line)
+
+    with bound:
+        with open_database(database, keep=workers == 1) as engine:
+            if workers == 1:
+                run(create_app(engine), bound, ready)
+                return
+        # The database was made or brought up to date, and is closed again: no connection may pass through a fork.
+        code = run_workers(workers, bound, create_app, lambda keep: open_database(database, keep=keep), ready)
+    if code:
+        raise SystemExit(code)

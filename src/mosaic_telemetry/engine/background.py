@@ -16,6 +16,8 @@ _log = logging.getLogger(__name__)
 _PERIOD = 0.1
 _LONGEST = 0.3
 _POLL = 0.5
+_LARGE = 10_000
+"""Events in a portion from which on a larger one is no cheaper: more are waiting."""
 
 
 class Background:
@@ -43,23 +45,25 @@ class Background:
         self._thread.join()
 
     def _run(self) -> None:
-        pause = 0.0  # at once, for what an earlier process left behind
+        pause: float | None = 0.0  # at once, for what an earlier process left behind
         while not self._stopped.wait(pause):
             self._woken.clear()
-            if (pause := self._work()) == 0:
+            if (pause := self._work()) is None:
                 pause = _PERIOD if self._woken.wait(_POLL) else 0
         self._work()
 
-    def _work(self) -> float:
-        """Do a portion; returns the pause after it in seconds, 0 where nothing was due."""
+    def _work(self) -> float | None:
+        """Do a portion; returns the pause after it in seconds, None where nothing was due."""
         start = time.monotonic()
         try:
-            if not self._keeper.step():
-                return 0
-            # Under load the pause is the longer the longer the work took: it is cheaper by the event in larger portions.
-            return min(2 * (time.monotonic() - start), _LONGEST)
+            done = self._keeper.step()
         except DatabaseBusyError as error:
             _log.warning("the cells could not be brought up to date (%s); trying again", error)
         except Exception:  # noqa: BLE001 - the thread must live on, whatever it was
             _log.exception("the cells could not be brought up to date; trying again")
+        else:
+            if not done:
+                return None
+            # Under load the pause is the longer the longer the work took: it is cheaper by the event in larger portions.
+            return 0 if done >= _LARGE else min(2 * (time.monotonic() - start), _LONGEST)
         return _POLL

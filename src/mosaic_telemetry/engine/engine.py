@@ -208,13 +208,14 @@ class Engine:
 
 
 @contextmanager
-def open_engine(path: Path | str, *, make_directory: bool = False, now: Callable[[], float] = time.time) -> Iterator[Engine]:
+def open_engine(path: Path | str, *, make_directory: bool = False, now: Callable[[], float] = time.time, keep: bool = True) -> Iterator[Engine]:
     """An engine on a SQLite database, made where there is none.
 
     Args:
         path: the file.
         make_directory: whether to make the directory of the file where it is missing, for this user alone.
         now: the time, in seconds since 1970.
+        keep: whether to keep the cells in a thread of this process; without it another process has to.
 
     Raises:
         DatabaseError: the database cannot be opened; the text says why and what to do.
@@ -225,7 +226,7 @@ def open_engine(path: Path | str, *, make_directory: bool = False, now: Callable
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise DatabaseError(f"cannot make the directory {path.parent} for the database: {error.strerror}") from error
-    engine = Engine(SqliteStore(path), now)
+    engine = Engine(SqliteStore(path), now, keep=keep)
     try:
         yield engine
     finally:

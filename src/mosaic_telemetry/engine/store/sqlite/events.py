@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from itertools import chain
 from operator import attrgetter
+from typing import Any
 
 import apsw
 
@@ -13,7 +14,7 @@ from mosaic_telemetry.engine.store.sqlite.texts import Texts
 from mosaic_telemetry.engine.store.values import EventRow, StoredEvent
 from mosaic_telemetry.schema import QualityGate
 
-__all__ = ["insert_events", "read_events"]
+__all__ = ["Insertion", "read_events"]
 
 _PLAIN = (
     "task_duration_ms",
@@ -45,32 +46,48 @@ _LAST = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events')
 _FIND = "SELECT sequence FROM events WHERE event_id = ?"
 
 
-def insert_events(connection: apsw.Connection, texts: Texts, instance: int, received_ms: int, events: Sequence[StoredEvent]) -> list[bool]:
-    """Insert events, within a transaction; returns whether each was new. Of two with one id in `events`, the first is new."""
-    numbers = partial(texts.numbers, connection)
-    rows = [
-        (
-            event_id,
-            instance,
-            received_ms,
-            timestamp_ms,
-            standing,
-            *_plain(event),
-            *numbers(_texts(event)),
-            *numbers((_gates(event.quality_gates_run), _gates(event.quality_gates_failed))),
-        )
-        for event_id, timestamp_ms, event, standing in events
-    ]
-    before = connection.execute(_LAST).get
-    inserted = start = 0
-    for size in _SIZES:
-        while len(rows) - start >= size:
-            connection.execute(_INSERTS[size], tuple(chain.from_iterable(rows[start : start + size])))
+class Insertion:
+    """Events on their way into the table. What can be made ready for it before the transaction is: others wait while that lasts.
+
+    Args:
+        texts: the numbers of texts.
+        instance: the number of the instance that reports them.
+        received_ms: when they were received, in milliseconds since 1970.
+        events: the events.
+    """
+
+    def __init__(self, texts: Texts, instance: int, received_ms: int, events: Sequence[StoredEvent]) -> None:
+        self._texts = texts
+        self._head = (instance, received_ms)
+        self._events = events
+        self._statements = self._prepared(texts.known)
+
+    def __call__(self, connection: apsw.Connection) -> list[bool]:
+        """Insert them, within a transaction; returns whether each was new. Of two with one id, the first is new."""
+        before = connection.execute(_LAST).get
+        inserted = 0
+        for statement, values in self._statements or self._prepared(partial(self._texts.numbers, connection)) or ():
+            connection.execute(statement, values)
             inserted += connection.changes()
-            start += size
-    if inserted == len(rows):
-        return [True] * inserted
-    return _which_are_new(connection, [event.event_id for event in events], before)
+        if inserted == len(self._events):
+            return [True] * inserted
+        return _which_are_new(connection, [event.event_id for event in self._events], before)
+
+    def _prepared(self, numbers: Callable[[tuple[str | None, ...]], list[int | None] | None]) -> list[tuple[str, tuple[Any, ...]]] | None:
+        """Statements with their values; None where a text has no number yet."""
+        rows: list[tuple[Any, ...]] = []
+        for event_id, timestamp_ms, event, standing in self._events:
+            named = numbers((*_texts(event), _gates(event.quality_gates_run), _gates(event.quality_gates_failed)))
+            if named is None:
+                return None
+            rows.append((event_id, *self._head, timestamp_ms, standing, *_plain(event), *named))
+        statements = []
+        start = 0
+        for size in _SIZES:
+            while len(rows) - start >= size:
+                statements.append((_INSERTS[size], tuple(chain.from_iterable(rows[start : start + size]))))
+                start += size
+        return statements
 
 
 def _which_are_new(connection: apsw.Connection, ids: Sequence[bytes], before: int) -> list[bool]:
@@ -92,8 +109,8 @@ FROM events WHERE sequence > ?1 AND sequence <= ?2 AND (?4 IS NULL OR instance =
 
 def read_events(connection: apsw.Connection, texts: Texts, where: tuple[int, int, int, int | None]) -> list[EventRow]:
     """The first events above one sequence and up to another, so many, of one instance if it is given."""
-    text = texts.text
-    return [EventRow(*row[:5], *[text(connection, number) for number in row[5:11]], *row[11:]) for row in connection.execute(_READ, where)]
+    named = partial(texts.texts, connection)
+    return [EventRow(*row[:5], *named(row[5:11]), *row[11:]) for row in connection.execute(_READ, where)]
 
 
 _ORDER: dict[str, int] = {gate: place for place, gate in enumerate(QualityGate)}

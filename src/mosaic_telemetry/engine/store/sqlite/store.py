@@ -16,7 +16,7 @@ from mosaic_telemetry.engine.errors import DatabaseError
 from mosaic_telemetry.engine.store.accounts import Act, ApiKey, Bucket, FoundKey, IntakeKey, NewKey
 from mosaic_telemetry.engine.store.sqlite import accounts, cells, usage
 from mosaic_telemetry.engine.store.sqlite.connection import in_words, open_reader, open_writer
-from mosaic_telemetry.engine.store.sqlite.events import insert_events, read_events
+from mosaic_telemetry.engine.store.sqlite.events import Insertion, read_events
 from mosaic_telemetry.engine.store.sqlite.texts import Texts
 from mosaic_telemetry.engine.store.sqlite.writer import Writer
 from mosaic_telemetry.engine.store.values import (
@@ -56,10 +56,10 @@ class SqliteStore:
         # Weak, so that a thread's connection goes when the thread does.
         self._readers: WeakSet[apsw.Connection] = WeakSet()
         self._closed = False
-        self._writer = Writer(open_writer(path), path, forget=self._texts.forget)
+        self._writer = Writer(open_writer(path), path, settle=self._texts.settle)
 
     def insert(self, instance: int, received_ms: int, events: Sequence[StoredEvent]) -> Future[list[bool]]:
-        return self._writer.submit(lambda connection: insert_events(connection, self._texts, instance, received_ms, events))
+        return self._writer.submit(Insertion(self._texts, instance, received_ms, events))
 
     def horizon(self) -> int:
         with self._reading() as connection:

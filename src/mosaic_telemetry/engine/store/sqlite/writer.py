@@ -18,6 +18,7 @@ import apsw
 
 from mosaic_telemetry.engine.errors import DatabaseError
 from mosaic_telemetry.engine.store.sqlite.connection import in_words
+from mosaic_telemetry.engine.store.sqlite.turn import Turn
 
 __all__ = ["Writer"]
 
@@ -37,13 +38,14 @@ class Writer:
     Args:
         connection: used by this thread alone from now on, and closed by it.
         path: for the text of errors.
-        forget: called when a transaction was undone, for what jobs remember between transactions.
+        settle: called after each transaction with whether it was committed, for what jobs remember between transactions.
     """
 
-    def __init__(self, connection: apsw.Connection, path: Path, forget: Callable[[], None]) -> None:
+    def __init__(self, connection: apsw.Connection, path: Path, settle: Callable[..., None]) -> None:
         self._connection = connection
         self._path = path
-        self._forget = forget
+        self._settle = settle
+        self._turn = Turn(path)
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
@@ -77,6 +79,7 @@ class Writer:
             jobs, closing = self._take()
             self._commit(jobs)
         self._connection.close()
+        self._turn.close()
 
     def _take(self) -> tuple[list[_Job], bool]:
         """The jobs that wait, after waiting for one; and whether they are the last."""
@@ -117,14 +120,15 @@ class Writer:
 
     def _transaction(self, runs: list[Callable[[apsw.Connection], Any]]) -> list[Any]:
         """Run jobs in one transaction, undone as a whole when one raises."""
-        with in_words(self._path):
+        with in_words(self._path), self._turn:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 results = [run(self._connection) for run in runs]
                 self._connection.execute("COMMIT")
             except BaseException:
-                self._forget()
+                self._settle(committed=False)
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+        self._settle(committed=True)
         return results
