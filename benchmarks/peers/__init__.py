@@ -59,7 +59,10 @@ OURS = {
     "memory": Client("**mosaic**, memory only", "mosaic", "Memory", ("mosaic-telemetry",), _IMPORT),
     "spool": Client("**mosaic**, spool", "mosaic", "Spool", ("mosaic-telemetry",), _IMPORT),
 }
-OURS_ONLY = {"build": Client("**mosaic**, build + track, spool", "mosaic", "Build", ("mosaic-telemetry",), _IMPORT)}
+OURS_ONLY = {
+    "build": Client("**mosaic**, build + track, spool", "mosaic", "Build", ("mosaic-telemetry",), _IMPORT),
+    "least": Client("*the least*: `os.write`, and a thread that posts ready bytes", "least", "Least", ("mosaic-telemetry",), _IMPORT),
+}
 CLIENTS = {**PEERS, **OURS}
 
 
