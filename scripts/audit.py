@@ -16,7 +16,7 @@ import urllib.request
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from cvss import CVSS2, CVSS3, CVSS4  # type: ignore[import-untyped]  # it ships no types
+from cvss import CVSS2, CVSS3, CVSS4
 
 OSV = "https://api.osv.dev/v1"
 LEVELS = ("none", "low", "moderate", "high", "critical")
