@@ -107,6 +107,7 @@ def test_an_erased_instance_leaves_the_cells_as_if_it_had_never_been_there(tmp_p
 
 def test_of_two_changes_computed_from_one_state_one_is_made(tmp_path):
     house = House(tmp_path / "t.db")
+    house.keepers[0].step()
     house.report(0, tasks(1))
     taken = []
 

@@ -7,10 +7,13 @@ import pytest
 from mosaic_telemetry.engine import Engine, open_engine
 from mosaic_telemetry.engine.predict import predict
 from mosaic_telemetry.engine.store.sqlite import SqliteStore
-from mosaic_telemetry.forecast import ENOUGH, LADDER, Cell, Tasks, same_model
+from mosaic_telemetry.forecast import ENOUGH, LADDER, RECENT, Cell, Tasks, same_model
 from mosaic_telemetry.schema import PredictionQuery, TaskCompletionEvent, from_dict
 
 EXACT = {"task_type": "debugging", "model": "gpt-5", "provider": "openai", "complexity": "high"}
+
+
+TODAY = 20_500
 
 
 def ask(house, **changes):
@@ -110,10 +113,11 @@ def test_a_batch_reads_each_cell_once_and_only_the_exact_one_where_it_is_enough(
     engine.roll_up()
     counting = CountingStore(store)
     queries = [from_dict(PredictionQuery, EXACT | change) for change in ({}, {"model": "thin"}, {"model": "absent"}, {"model": "thin"}, {})]
-    answers = predict(counting, queries)
+    answers = predict(queries, counting.find_cells, TODAY)
     assert max(counting.reads.values()) == 1
-    assert [key.level for key in counting.reads if "gpt-5" in key.values] == [0]
-    assert answers == [predict(store, [query])[0] for query in queries] == engine.predict(queries)
+    assert [key.level for key in counting.reads if "gpt-5" in key.values] == [0, RECENT, RECENT]
+    assert answers == [predict([query], store.find_cells, TODAY)[0] for query in queries]
+    assert [answer.prediction for answer in answers] == [answer.prediction for answer in engine.predict(queries)]
     assert [answer.metadata.sample_size for answer in answers] == [100, 6, 106, 6, 100]
     engine.close()
 
@@ -208,16 +212,21 @@ def recount(path):
     """One event at a time, and by other code than the roll-up's."""
     connection = apsw.Connection(str(path))
     texts = dict(connection.execute("SELECT number, text FROM texts"))
+    landmark = connection.execute("SELECT landmark FROM cell_state").get
     window = defaultdict(Cell)
     rows = connection.execute(
-        """SELECT task_type, model, provider, complexity, actual_input_tokens, actual_output_tokens, actual_cost_usd_micros,
+        """SELECT task_type, model, provider, complexity, timestamp_ms, received_ms, actual_input_tokens, actual_output_tokens, actual_cost_usd_micros,
            task_duration_ms, estimated_input_tokens, estimated_output_tokens, quality_gate_passed, outcome FROM events"""
     )
-    for task_type, model, provider, complexity, *numbers, passed, outcome in rows:
+    for task_type, model, provider, complexity, timestamp, received, *numbers, passed, outcome in rows:
         names = {"task_type": texts[task_type], "model": same_model(texts[model]), "provider": texts[provider], "complexity": texts[complexity]}
         flags = [bool(passed), texts[outcome] == "success", texts[provider] == "ollama"]
         task = Tasks(*(np.array([value]) for value in (*numbers, *flags)))
-        for level, kept in enumerate(LADDER):
-            window[level, "\x1f".join(names[name] for name in kept)].add(task)
+        received //= 86_400_000
+        day = max(min(timestamp // 86_400_000, received), received - 90)
+        weight = round(64 * 2 ** ((day - landmark) % 30 / 30)) * 2 ** ((day - landmark) // 30)
+        for level, kept in enumerate([*LADDER, LADDER[0]]):
+            period = [str(day // 7)] if level == len(LADDER) else []
+            window[level, "\x1f".join([names[name] for name in kept] + period)].add(task, np.array([weight]))
     connection.close()
     return {key: cell.to_bytes() for key, cell in window.items()}

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 from mosaic_telemetry.engine.accounts import Accounts, Credentials
 from mosaic_telemetry.engine.background import Background
 from mosaic_telemetry.engine.decode import parse_json
 from mosaic_telemetry.engine.errors import DatabaseError, FormError
 from mosaic_telemetry.engine.ingest import Judged, judge, judge_body
-from mosaic_telemetry.engine.keeping import Keeper, Retention
+from mosaic_telemetry.engine.keeping import PUBLIC, Keeper, Retention
 from mosaic_telemetry.engine.predict import predict
 from mosaic_telemetry.engine.recount import differences
 from mosaic_telemetry.engine.reporting import number_of
-from mosaic_telemetry.engine.store import Instance, Store, StoredEvent, TotalKey, Totals
+from mosaic_telemetry.engine.room import Room
+from mosaic_telemetry.engine.scoring import Calibrations
+from mosaic_telemetry.engine.standing import Admission
+from mosaic_telemetry.engine.store import Instance, Store, StoredCell, StoredEvent, TotalKey, Totals
 from mosaic_telemetry.engine.store.sqlite import SqliteStore
+from mosaic_telemetry.forecast import CellKey
 from mosaic_telemetry.schema import (
     BatchEventResponse,
     BatchPredictionRequest,
@@ -65,24 +70,43 @@ class Engine:
         now: the time, in seconds since 1970.
         retention: how long events count and are kept.
         keep: whether to keep the store's cells in a thread of this process; without it another process has to.
+        admission: what counts on a public server; False makes it a private one, and None leaves it as the store has it.
     """
 
-    def __init__(self, store: Store, now: Callable[[], float] = time.time, retention: Retention | None = None, *, keep: bool = True) -> None:
+    def __init__(
+        self,
+        store: Store,
+        now: Callable[[], float] = time.time,
+        retention: Retention | None = None,
+        *,
+        keep: bool = True,
+        admission: Admission | Literal[False] | None = None,
+    ) -> None:
         self._store = store
         self._now = now
+        self._room = Room()
+        self._admission = admission
+        self._window_days = (retention or Retention()).window_days
+        self._calibrations = Calibrations(store, now)
         self._accounts = Accounts(store, now)
-        self._keeper = Keeper(store, now, retention)
+        self._keeper = Keeper(store, now, retention, public=None if admission is None else bool(admission))
         self._background = Background(self._keeper) if keep else None
 
     def submit(self, instance: Instance, body: bytes) -> Submission:
         """Take the body of `POST /v1/events/batch`; does not wait for the store.
 
         Raises:
+            OverloadedError: too many events wait for the store already.
             BrokenJsonError: the body is no JSON.
             FormError: it is no batch of 1 to 100 events.
             WrongInstanceError: an event names another instance; nothing of the batch is stored.
         """
+        self._room.check()
         return self._submit(instance, judge_body(body, instance.instance_id))
+
+    def check_room(self) -> None:
+        """Raise `OverloadedError` if `submit` would, whatever it was given: to ask before a body is read."""
+        self._room.check()
 
     def ingest(self, instance: Instance, events: Sequence[TaskCompletionEvent]) -> BatchEventResponse:
         """Store any number of events; returns when they are durable, with one verdict per event in their order.
@@ -90,6 +114,7 @@ class Engine:
         Raises:
             WrongInstanceError: an event names another instance; nothing is stored.
             DatabaseError: the database failed; some of the events may be stored, and sending all again does no harm.
+            OverloadedError: too many events of other threads wait already; as above.
             ValueError: an event holds a value that has no JSON form.
         """
         judged = judge([encode_event(event) for event in events], instance.instance_id)
@@ -116,7 +141,33 @@ class Engine:
         Raises:
             DatabaseError: the store cannot be read.
         """
-        return predict(self._store, queries)
+        return predict(
+            queries,
+            self.find_cells,
+            int(self._now()) // 86_400,
+            public=self.is_public,
+            calibrations=self._calibrations.current(),
+            window_days=self._window_days,
+        )
+
+    @property
+    def is_public(self) -> bool:
+        """Whether this is a public server, on which no instance counts for much.
+
+        Raises:
+            DatabaseError: the store cannot be read.
+        """
+        return bool(self._admission) or self._store.state().profile == PUBLIC
+
+    def find_cells(self, keys: Iterable[CellKey]) -> Mapping[CellKey, StoredCell]:
+        """Those of these cells that there are; none that were counted for a private server while this one becomes public.
+
+        Raises:
+            DatabaseError: the store cannot be read.
+        """
+        if self._admission and self._store.state().profile != PUBLIC:
+            return {}
+        return self._store.find_cells(keys)
 
     def totals(self, since: date, until: date) -> dict[TotalKey, Totals]:
         """What came to pass on some days, both included, by the events' timestamps in UTC.
@@ -197,7 +248,12 @@ class Engine:
         return Submission(stored, judged)
 
     def _insert(self, instance: Instance, events: Sequence[StoredEvent]) -> Future[list[bool]]:
-        stored = self._store.insert(instance.number, self._now_ms(), events)
+        now_ms = self._now_ms()
+        if self._admission:
+            events = self._admission.judge(instance, now_ms, events)
+        self._room.take(len(events))
+        stored = self._store.insert(instance.number, now_ms, events)
+        stored.add_done_callback(lambda _: self._room.give_back(len(events)))
         if self._background:
             background = self._background
             stored.add_done_callback(lambda _: background.wake())
@@ -208,7 +264,15 @@ class Engine:
 
 
 @contextmanager
-def open_engine(path: Path | str, *, make_directory: bool = False, now: Callable[[], float] = time.time, keep: bool = True) -> Iterator[Engine]:
+def open_engine(  # noqa: PLR0913 - all but the path have a default and a name
+    path: Path | str,
+    *,
+    make_directory: bool = False,
+    now: Callable[[], float] = time.time,
+    keep: bool = True,
+    retention: Retention | None = None,
+    admission: Admission | Literal[False] | None = None,
+) -> Iterator[Engine]:
     """An engine on a SQLite database, made where there is none.
 
     Args:
@@ -216,6 +280,8 @@ def open_engine(path: Path | str, *, make_directory: bool = False, now: Callable
         make_directory: whether to make the directory of the file where it is missing, for this user alone.
         now: the time, in seconds since 1970.
         keep: whether to keep the cells in a thread of this process; without it another process has to.
+        retention: how long events count and are kept.
+        admission: what counts on a public server; False makes it a private one, and None leaves it as the store has it.
 
     Raises:
         DatabaseError: the database cannot be opened; the text says why and what to do.
@@ -226,7 +292,7 @@ def open_engine(path: Path | str, *, make_directory: bool = False, now: Callable
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise DatabaseError(f"cannot make the directory {path.parent} for the database: {error.strerror}") from error
-    engine = Engine(SqliteStore(path), now, keep=keep)
+    engine = Engine(SqliteStore(path), now, retention, keep=keep, admission=admission)
     try:
         yield engine
     finally:

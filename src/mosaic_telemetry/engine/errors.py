@@ -4,6 +4,7 @@ Exception
 └── EngineError
     ├── DatabaseError             the database cannot be opened, or failed in use
     │   └── DatabaseBusyError     it is locked by another process, or full: worth another try
+    ├── OverloadedError           more work waits than is taken on: worth another try in a moment
     ├── FormError                 a request as a whole has not the form of the contract
     │   └── BrokenJsonError       it is no JSON at all
     ├── WrongInstanceError        a batch with an event of another instance than the key's
@@ -21,6 +22,7 @@ __all__ = [
     "DatabaseError",
     "EngineError",
     "FormError",
+    "OverloadedError",
     "UnknownInstanceError",
     "UnknownKeyError",
     "WrongInstanceError",
@@ -37,6 +39,10 @@ class DatabaseError(EngineError):
 
 class DatabaseBusyError(DatabaseError):
     """The database cannot be written at the moment: locked for long, or its disk is full."""
+
+
+class OverloadedError(EngineError):
+    """More work waits already than is taken on; what was refused is to be sent again in a moment."""
 
 
 class FormError(EngineError):

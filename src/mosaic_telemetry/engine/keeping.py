@@ -7,6 +7,9 @@ makes as a whole, and only if no other change came between. So a crash leaves a 
 the same work at once do it once, and ingest pays nothing for it but the row.
 
 Daily totals hold what the table of events holds: they lose an event when it is deleted, not when it leaves the window.
+
+How events are weighed stands beside the watermarks: the landmark of their weights, and whether no instance may count for much
+(a public server). Where that changes, all is counted anew.
 """
 
 from __future__ import annotations
@@ -14,17 +17,28 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mosaic_telemetry.engine.rollup import DAY_MS, Counted, count
-from mosaic_telemetry.engine.store import CellState, Change, EventRow, Share, Store, StoredCell, Totals
-from mosaic_telemetry.forecast import Cell, CellKey
+from mosaic_telemetry.engine.landmarks import landmark_at, moved
+from mosaic_telemetry.engine.rollup import DAY_MS, Counted, Weighing, add_up, count, counting
+from mosaic_telemetry.engine.scoring import settle
+from mosaic_telemetry.engine.store import CellState, Change, EventRow, RecordKey, Share, ShareKey, Store, StoredCell, Totals
+from mosaic_telemetry.forecast import LADDER, Cell, CellKey, Record, contribution
 
-__all__ = ["WINDOW_DAYS", "Keeper", "Retention"]
+__all__ = ["PRIVATE", "PUBLIC", "WINDOW_DAYS", "Keeper", "Retention"]
+
+PRIVATE = "private 2"
+"""`CellState.profile`: every event counts. The number is that of the way of counting: with another one all is counted anew."""
+
+PUBLIC = "public 2"
+"""`CellState.profile`: no instance counts for much."""
 
 WINDOW_DAYS = 180
+_LONGEST_WINDOW = 400  # weights span so much, with events that came late
 _CHUNK = 16_384
+_LEAST = 64
+_EVERYTHING = CellKey(len(LADDER) - 1, ())
 _REMEMBERED = 20_000
 
 
@@ -33,12 +47,21 @@ class Retention:
     """How long events count, and how long they are kept.
 
     Attributes:
-        window_days: days after receipt for which an event counts in predictions.
+        window_days: days after receipt for which an event counts in predictions; at most 400.
         event_days: days after receipt after which an event is deleted, never before it has left the window; None keeps it for good.
+
+    Raises:
+        ValueError: a number of days is not above 0, or the window is too long.
     """
 
     window_days: float = WINDOW_DAYS
     event_days: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.window_days <= _LONGEST_WINDOW:
+            raise ValueError(f"events count for more than 0 and at most {_LONGEST_WINDOW} days, not {self.window_days:g}")
+        if self.event_days is not None and not self.event_days > 0:
+            raise ValueError(f"events are kept for more than 0 days, not {self.event_days:g}")
 
 
 class Keeper:
@@ -48,15 +71,19 @@ class Keeper:
         store: whose cells these are.
         now: the time, in seconds since 1970.
         retention: how long events count and are kept.
+        public: whether no instance may count for much; None leaves it as the store has it.
     """
 
-    def __init__(self, store: Store, now: Callable[[], float] = time.time, retention: Retention | None = None) -> None:
+    def __init__(self, store: Store, now: Callable[[], float] = time.time, retention: Retention | None = None, *, public: bool | None = None) -> None:
         self._store = store
         self._now = now
         self._retention = retention or Retention()
+        self._public = public
         self._lock = threading.Lock()
         self._cells: dict[CellKey, StoredCell] = {}
+        self._records: dict[RecordKey, Record] | None = None
         self._version = -1
+        self._tried = 0
 
     def step(self) -> int:
         """Do one portion of what is due; returns how many events it was about, 0 when nothing is due.
@@ -75,7 +102,7 @@ class Keeper:
         """
         with self._lock:
             horizon = self._store.horizon()
-            while self._store.state().counted < horizon:
+            while not self._conforms(state := self._store.state()) or state.counted < horizon:
                 self._count()
 
     def erase(self, instance: int) -> int:
@@ -96,33 +123,68 @@ class Keeper:
                     return erased
                 held = [row for row in rows if state.expired < row.sequence <= state.counted]
                 known = [row for row in rows if row.sequence <= state.counted]
-                change = self._taken_out(state, state, count(held), count(known), [row.sequence for row in rows])
+                change = self._taken_out(state, state, held, known, [row.sequence for row in rows])
                 if self._apply(change):
                     erased += len(rows)
                     after = rows[-1].sequence
 
+    def _conforms(self, state: CellState) -> bool:
+        """Whether the cells were counted in the way in which they are to be."""
+        wanted = state.profile.startswith("public") if self._public is None else self._public
+        return state.profile == (PUBLIC if wanted else PRIVATE)
+
     def _count(self) -> int:
         state = self._store.state()
-        rows = self._store.read_events(state.counted, self._store.horizon(), _CHUNK)
+        if not self._conforms(state):
+            wanted = state.profile.startswith("public") if self._public is None else self._public
+            self._apply(Change(state.version, replace(state, counted=0, landmark=0, profile=PUBLIC if wanted else PRIVATE), reset=True))
+            return 1
+        today = int(self._now() * 1000) // DAY_MS
+        landmark = landmark_at(today, self._retention.window_days)
+        empty = state.counted <= state.expired
+        if landmark > state.landmark and not empty and self._tried != today:
+            self._tried = today
+            if change := moved(self._store, state, landmark):
+                self._apply(change)
+                return 1
+        rows = self._store.read_events(state.counted, self._store.horizon(), self._portion(state))
         if not rows:
             return 0
-        counted = count(rows)
-        shares = self._store.find_shares(counted.shares)
-        cells = self._load(state, counted.cells)
-        new = {key: share.joined(shares.get(key)) for key, share in counted.shares.items()}
-        joined = Counter(cell for cell, instance in new if (cell, instance) not in shares)
-        newest: dict[CellKey, int] = {}
-        for (cell, _), share in counted.shares.items():
-            newest[cell] = max(newest.get(cell, 0), share.updated_ms)
-        change = Change(
-            before=state.version,
-            after=replace(state, counted=rows[-1].sequence),
-            cells={key: _more(cells.get(key), cell, newest[key], joined[key]) for key, cell in counted.cells.items()},
-            shares=new,
-            totals=counted.totals,
+        window = self._within(rows, state.expired) if empty else rows
+        expired = rows[len(rows) - len(window) - 1].sequence if len(window) < len(rows) else 0
+        after = CellState(
+            counted=rows[-1].sequence,
+            expired=max(state.expired, expired),
+            scored=max(state.scored, rows[-1].sequence),
+            landmark=landmark if empty else state.landmark,
+            profile=state.profile,
         )
-        self._apply(change)
+        counted = count(window, Weighing(after.landmark, state.profile == PUBLIC))
+        self._apply(replace(self._added(state, counted), after=after, totals=add_up(rows), records=self._settled(state, window, today)))
         return len(rows)
+
+    def _portion(self, state: CellState) -> int:
+        """How many events to count at once: few while little is known, so that forecasts can be held against what comes next."""
+        if state.counted < state.scored:
+            return _CHUNK
+        known = self._load(state, [_EVERYTHING]).get(_EVERYTHING)
+        return min(max((known.cell.events if known else 0) // 4, _LEAST), _CHUNK)
+
+    def _within(self, rows: Sequence[EventRow], expired: int) -> Sequence[EventRow]:
+        """Those of the first events that go into empty cells: without those at the beginning that have left the window."""
+        before = self._days_ago(self._retention.window_days)
+        return rows[next((place for place, row in enumerate(rows) if row.sequence > expired and row.received_ms >= before), len(rows)) :]
+
+    def _settled(self, state: CellState, rows: Sequence[EventRow], today: int) -> Mapping[RecordKey, bytes]:
+        """The records, with the events among these that were never held against a forecast."""
+        rows = [row for row in counting(rows) if row.sequence > state.scored]
+        if not rows:
+            return {}
+        if self._records is None:
+            self._records = {key: Record.from_bytes(data) for key, data in self._store.find_records().items()}
+        settled = settle(rows, self._records, lambda keys: self._load(state, keys), self._store.find_shares, today, public=state.profile == PUBLIC)
+        self._records |= settled
+        return {key: record.to_bytes() for key, record in settled.items()}
 
     def _expire(self) -> int:
         """Take out events that are older than the window."""
@@ -130,7 +192,7 @@ class Keeper:
         rows = self._older(state.expired, state.counted, self._retention.window_days)
         if not rows:
             return 0
-        self._apply(self._taken_out(state, replace(state, expired=rows[-1].sequence), count(rows), None, ()))
+        self._apply(self._taken_out(state, replace(state, expired=rows[-1].sequence), rows, (), ()))
         return len(rows)
 
     def _delete_old(self) -> int:
@@ -138,36 +200,57 @@ class Keeper:
         if self._retention.event_days is None:
             return 0
         state = self._store.state()
-        rows = self._older(0, state.expired, self._retention.event_days)
+        rows = self._older(0, min(state.expired, state.counted), self._retention.event_days)
         if not rows:
             return 0
-        self._apply(self._taken_out(state, state, None, count(rows), [row.sequence for row in rows]))
+        self._apply(self._taken_out(state, state, (), rows, [row.sequence for row in rows]))
         return len(rows)
 
     def _older(self, after: int, up_to: int, days: float) -> list[EventRow]:
         """The first events that were received so many days ago, up to the first that was not."""
-        before = int(self._now() * 1000 - days * DAY_MS)
+        before = self._days_ago(days)
         first = self._store.read_events(after, up_to, 1)
         if not first or first[0].received_ms >= before:
             return []
         rows = self._store.read_events(after, up_to, _CHUNK)
         return rows[: next((place for place, row in enumerate(rows) if row.received_ms >= before), len(rows))]
 
-    def _taken_out(self, before: CellState, after: CellState, cells: Counted | None, totals: Counted | None, deleted: Sequence[int]) -> Change:
-        """The change that takes events out of cells and shares, or out of totals."""
-        gone = cells or Counted({}, {}, {})
+    def _days_ago(self, days: float) -> int:
+        return int(self._now() * 1000 - days * DAY_MS)
+
+    def _added(self, state: CellState, counted: Counted) -> Change:
+        """The change that adds what was counted to cells and shares."""
+        before = self._store.find_shares(counted.shares)
+        after = {key: share.joined(before.get(key)) for key, share in counted.shares.items()}
+        joined = Counter(cell for cell, instance in after if (cell, instance) not in before)
+        newest: dict[CellKey, int] = {}
+        for (cell, _), share in counted.shares.items():
+            newest[cell] = max(newest.get(cell, 0), share.updated_ms)
+        stored = self._load(state, newest)
+        cells = _replaced(stored, before, after) if state.profile == PUBLIC else {key: _sum(stored.get(key), cell) for key, cell in counted.cells.items()}
+        return Change(
+            before=state.version,
+            after=state,
+            cells={key: _more(stored.get(key), cell, newest[key], joined[key]) for key, cell in cells.items()},
+            shares=after,
+        )
+
+    def _taken_out(self, before: CellState, after: CellState, held: Sequence[EventRow], known: Sequence[EventRow], deleted: Sequence[int]) -> Change:
+        """The change that takes events out: those of the window out of cells and shares, those that are deleted out of totals."""
+        gone = count(held, Weighing(before.landmark, before.profile == PUBLIC))
         shares = self._store.find_shares(gone.shares)
-        stored = self._load(before, gone.cells)
-        left = {key: _less_of_a_share(shares[key], share) for key, share in gone.shares.items()}
+        left = {key: shares[key].without(share) for key, share in gone.shares.items()}
         parted = {key for key, share in left.items() if share is None}
         fewer = Counter(cell for cell, _ in parted)
+        stored = self._load(before, {key for key, _ in shares})
+        cells = _replaced(stored, shares, left) if before.profile == PUBLIC else {key: _difference(stored[key], cell) for key, cell in gone.cells.items()}
         return Change(
             before=before.version,
             after=after,
-            cells={key: _less(stored[key], cell, fewer[key]) for key, cell in gone.cells.items()},
+            cells={key: _less(stored[key], cell, fewer[key]) for key, cell in cells.items()},
             shares=left,
             renewed=sorted({cell for cell, instance in parted if shares[cell, instance].updated_ms == stored[cell].updated_ms}, key=repr),
-            totals={key: Totals(*[-number for number in total]) for key, total in totals.totals.items()} if totals else {},
+            totals={key: Totals(*[-number for number in total]) for key, total in add_up(known).items()},
             deleted=deleted,
         )
 
@@ -182,9 +265,12 @@ class Keeper:
 
     def _apply(self, change: Change) -> bool:
         """Hand a change to the store; False where another came between, and all is to be computed anew."""
-        self._version = -1
+        known, self._version = self._version, -1
         if not self._store.apply(change).result():
+            self._records = None
             return False
+        if known != change.before or change.reset:
+            self._cells.clear()
         for key, cell in change.cells.items():
             if cell is None or key in change.renewed:
                 self._cells.pop(key, None)
@@ -194,19 +280,39 @@ class Keeper:
         return True
 
 
-def _more(before: StoredCell | None, update: Cell, newest: int, joined: int) -> StoredCell:
+def _sum(before: StoredCell | None, update: Cell) -> Cell:
     if before is None:
-        return StoredCell(update, newest, joined)
+        return update
     cell = before.cell.copy()
     cell.merge(update)
+    return cell
+
+
+def _difference(before: StoredCell, update: Cell) -> Cell:
+    cell = before.cell.copy()
+    cell.subtract(update)
+    return cell
+
+
+def _replaced(stored: Mapping[CellKey, StoredCell], before: Mapping[ShareKey, Share], after: Mapping[ShareKey, Share | None]) -> dict[CellKey, Cell]:
+    """The cells of a public server, with what some shares add to them replaced by what they add now."""
+    cells: dict[CellKey, Cell] = {}
+    for (key, instance), share in after.items():
+        cell = cells.setdefault(key, stored[key].cell.copy() if key in stored else Cell())
+        # Adding comes first, since nothing can be taken out that is not there.
+        if share is not None and share.cell is not None:
+            cell.merge(contribution(share.cell))
+        old = before.get((key, instance))
+        if old is not None and old.cell is not None:
+            cell.subtract(contribution(old.cell))
+    return cells
+
+
+def _more(before: StoredCell | None, cell: Cell, newest: int, joined: int) -> StoredCell:
+    if before is None:
+        return StoredCell(cell, newest, joined)
     return StoredCell(cell, max(before.updated_ms, newest), before.instances + joined)
 
 
-def _less(before: StoredCell, update: Cell, parted: int) -> StoredCell | None:
-    cell = before.cell.copy()
-    cell.subtract(update)
+def _less(before: StoredCell, cell: Cell, parted: int) -> StoredCell | None:
     return StoredCell(cell, before.updated_ms, before.instances - parted) if cell.events else None
-
-
-def _less_of_a_share(before: Share, update: Share) -> Share | None:
-    return Share(before.events - update.events, before.updated_ms) if before.events > update.events else None

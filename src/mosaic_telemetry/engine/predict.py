@@ -7,94 +7,94 @@ few events of more specific levels as well as with the many of wider ones; from 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mosaic_telemetry.engine.store import Store
+from mosaic_telemetry.engine.ladders import Find, Ladder, climb
 from mosaic_telemetry.forecast import (
+    CLASSES,
     DEFAULT,
-    ENOUGH,
+    HALF_LIFE_DAYS,
     NO_DATA,
+    PERIOD_DAYS,
     Calibration,
-    CellKey,
     Constants,
-    Question,
-    Summary,
     answer,
+    class_of,
     confidence,
     dimensions_matched,
     fallback_note,
-    keys_of,
-    summaries,
 )
 from mosaic_telemetry.schema import PredictionData, PredictionMetadata, PredictionQuery, PredictionResponse
 
 __all__ = ["predict"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    summary: Summary
-    updated_ms: int
-
-
-def predict(
-    store: Store, queries: Sequence[PredictionQuery], constants: Constants = DEFAULT, calibrations: Mapping[str, Calibration] | None = None
+def predict(  # noqa: PLR0913 - what an answer depends on; those that seldom matter have a default and a name
+    queries: Sequence[PredictionQuery],
+    find: Find,
+    today: int,
+    *,
+    public: bool = False,
+    constants: Constants = DEFAULT,
+    calibrations: Mapping[str, Calibration] | None = None,
+    window_days: float | None = None,
 ) -> list[PredictionResponse]:
     """The answers to queries, in their order. Each cell is read once, however many queries need it.
 
     Args:
-        store: where the cells are.
         queries: what is asked.
+        find: reads cells.
+        today: the day since 1970.
+        public: whether the cells are those of a public server.
         constants: how strongly levels hold to wider ones.
         calibrations: the record of each target's earlier forecasts; one that is missing corrects nothing.
+        window_days: how long events count, to be told.
 
     Raises:
         DatabaseError: the store cannot be read.
     """
-    ladders = _ladders(store, queries)
-    levels = [_level(ladder) for ladder in ladders]
-    questions = [
-        Question(level, [found.summary if found else None for found in ladder]) for level, ladder in zip(levels, ladders, strict=True) if level != NO_DATA
+    ladders = climb([(query.task_type, query.model, query.provider, query.complexity) for query in queries], find, today, public=public)
+    data = iter(answer([ladder.question for ladder in ladders if ladder.level != NO_DATA], constants, calibrations))
+    return [
+        _response(query, ladder, None if ladder.level == NO_DATA else next(data), calibrations or {}, window_days)
+        for query, ladder in zip(queries, ladders, strict=True)
     ]
-    data = iter(answer(questions, constants, calibrations))
-    return [_response(query, level, ladder, None if level == NO_DATA else next(data)) for query, level, ladder in zip(queries, levels, ladders, strict=True)]
 
 
-def _ladders(store: Store, queries: Sequence[PredictionQuery]) -> list[list[_Found | None]]:
-    """The cell of each level for each query; only that of the exact match where no wider one could change its numbers."""
-    names = [keys_of(query.task_type, query.model, query.provider, query.complexity) for query in queries]
-    exact = _read(store, [keys[0] for keys in names])
-    alone = [found is not None and found.summary.stands_alone for found in (exact[keys[0]] for keys in names)]
-    cells = exact | _read(store, [key for keys, enough in zip(names, alone, strict=True) if not enough for key in keys[1:]])
-    return [[exact[keys[0]], *[None if enough else cells[key] for key in keys[1:]]] for keys, enough in zip(names, alone, strict=True)]
-
-
-def _read(store: Store, keys: Sequence[CellKey]) -> dict[CellKey, _Found | None]:
-    """The cells of these names, each read once; None for an empty one."""
-    there = store.find_cells(dict.fromkeys(keys))
-    found = dict(zip(there, summaries([stored.cell for stored in there.values()]), strict=True))
-    return {key: _Found(found[key], there[key].updated_ms) if key in there else None for key in keys}
-
-
-def _level(ladder: Sequence[_Found | None]) -> int:
-    return next((level for level, found in enumerate(ladder) if found and found.summary.events >= ENOUGH), NO_DATA)
-
-
-def _response(query: PredictionQuery, level: int, ladder: Sequence[_Found | None], data: PredictionData | None) -> PredictionResponse:
-    found = None if level == NO_DATA else ladder[level]
-    events = found.summary.events if found else 0
+def _response(
+    query: PredictionQuery, ladder: Ladder, data: PredictionData | None, calibrations: Mapping[str, Calibration], window_days: float | None
+) -> PredictionResponse:
+    level = ladder.level
+    stored, summary = (None, None) if level == NO_DATA else (ladder.stored[level], ladder.summaries[level])
+    events = summary.events if summary else 0
     return PredictionResponse(
         prediction=data,
         metadata=PredictionMetadata(
             sample_size=events,
             fallback_level=level,
             confidence=confidence(events, level),
-            last_updated=_iso(found.updated_ms) if found else None,
+            last_updated=_iso(stored.updated_ms) if stored else None,
             dimensions_matched=dimensions_matched(query, level),
             fallback_note=fallback_note(query, level),
+            contributors=stored.instances if stored else None,
+            window=_window(ladder, window_days) if stored else None,
+            calibration=_calibration(ladder, calibrations) if stored else None,
         ),
     )
+
+
+def _window(ladder: Ladder, window_days: float | None) -> Mapping[str, float]:
+    """How events of different age count; `recent_days` stands there where what is recent has taken over."""
+    days = {} if window_days is None else {"days": window_days}
+    recent = {"recent_days": 2 * PERIOD_DAYS} if ladder.recent and ladder.level == 0 else {}
+    return {**days, "half_life_days": HALF_LIFE_DAYS, **recent}
+
+
+def _calibration(ladder: Ladder, calibrations: Mapping[str, Calibration]) -> Mapping[str, float]:
+    """How many earlier forecasts from samples of this size have been held against what came."""
+    own = next((summary.events for summary in ladder.summaries if summary and summary.events), 0)
+    size = CLASSES[int(class_of([own])[0])]
+    return {"forecasts": sum(calibration.settled_of(size) for calibration in calibrations.values())}
 
 
 def _iso(milliseconds: int) -> str:

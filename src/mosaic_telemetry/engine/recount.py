@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TypeVar
 
-from mosaic_telemetry.engine.rollup import Counted, count, merged
-from mosaic_telemetry.engine.store import Store
+from mosaic_telemetry.engine.keeping import PUBLIC
+from mosaic_telemetry.engine.rollup import Counted, Weighing, add_up, added, count, merged
+from mosaic_telemetry.engine.store import Store, TotalKey, Totals
 from mosaic_telemetry.forecast import CellKey
 
 __all__ = ["differences"]
@@ -28,23 +29,31 @@ def differences(store: Store) -> list[str]:
         DatabaseError: the store cannot be read.
     """
     state = store.state()
-    window = _recount(store, state.expired, state.counted)
-    held = _recount(store, 0, state.counted)
+    window = _recount(store, state.expired, state.counted, Weighing(state.landmark, state.profile == PUBLIC))
     stored = store.list_cells()
     found = [
-        *_unlike("cell", {key: cell.cell for key, cell in stored.items()}, window.cells),
+        *_unlike("cell", {key: cell.cell for key, cell in stored.items()}, window.of_shares()),
         *_unlike("share", store.list_shares(), window.shares),
-        *_unlike("total", store.find_totals(_EVER.start, _EVER.stop), held.totals),
+        *_unlike("total", store.find_totals(_EVER.start, _EVER.stop), _totals(store, state.counted)),
         *_unlike("number of instances of cell", {key: cell.instances for key, cell in stored.items()}, _instances(window)),
         *_unlike("time of cell", {key: cell.updated_ms for key, cell in stored.items()}, _newest(window)),
     ]
     return ["cells were changed meanwhile; try again", *found] if found and store.state() != state else found
 
 
-def _recount(store: Store, after: int, up_to: int) -> Counted:
-    total = Counted({}, {}, {})
+def _recount(store: Store, after: int, up_to: int, weighing: Weighing) -> Counted:
+    total = Counted({}, {})
     while rows := store.read_events(after, up_to, _CHUNK):
-        total = merged(total, count(rows))
+        total = merged(total, count(rows, weighing))
+        after = rows[-1].sequence
+    return total
+
+
+def _totals(store: Store, up_to: int) -> dict[TotalKey, Totals]:
+    total: dict[TotalKey, Totals] = {}
+    after = 0
+    while rows := store.read_events(after, up_to, _CHUNK):
+        total = added(total, add_up(rows))
         after = rows[-1].sequence
     return total
 

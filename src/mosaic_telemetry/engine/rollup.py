@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mosaic_telemetry.engine.store import COUNTS, EventRow, Share, ShareKey, TotalKey, Totals
-from mosaic_telemetry.forecast import ABSENT, Cell, CellKey, Counts, Tasks, keys_of
+from mosaic_telemetry.forecast import (
+    ABSENT,
+    PERIOD_DAYS,
+    PLAIN,
+    Cell,
+    CellKey,
+    Counts,
+    Tasks,
+    contribution,
+    days_of,
+    keys_of,
+    recent_key,
+    weights_of,
+)
 from mosaic_telemetry.schema import Outcome, Provider
 
-__all__ = ["DAY_MS", "Counted", "count", "merged"]
+__all__ = ["DAY_MS", "Counted", "Weighing", "add_up", "added", "count", "counting", "days", "merged", "tasks_of"]
 
 DAY_MS = 86_400_000
 
 Numbers = NDArray[np.int64]
+Name = TypeVar("Name", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """How events are weighed.
+
+    Attributes:
+        landmark: the day since 1970 from which weights are reckoned.
+        public: whether no instance may count for much, so that each one's share is kept by itself.
+    """
+
+    landmark: int
+    public: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +52,22 @@ class Counted:
     """What some events come to.
 
     Attributes:
-        cells: by name, on every level of the ladder.
-        shares: what of these cells is whose.
-        totals: by day and dimensions.
+        cells: by name, on every level of the ladder and by period; empty where instances are weighed, since cells are then made of shares.
+        shares: what is whose.
     """
 
     cells: dict[CellKey, Cell]
     shares: dict[ShareKey, Share]
-    totals: dict[TotalKey, Totals]
+
+    def of_shares(self) -> dict[CellKey, Cell]:
+        """The cells; where instances are weighed, as their shares make them up, if these are whole."""
+        if self.cells:
+            return self.cells
+        cells: dict[CellKey, Cell] = {}
+        for (key, _), share in self.shares.items():
+            if share.cell is not None:
+                cells.setdefault(key, Cell()).merge(contribution(share.cell))
+        return cells
 
 
 def merged(one: Counted, other: Counted) -> Counted:
@@ -45,25 +81,57 @@ def merged(one: Counted, other: Counted) -> Counted:
     shares = dict(one.shares)
     for share_key, share in other.shares.items():
         shares[share_key] = share.joined(shares.get(share_key))
-    totals = dict(one.totals)
-    for total_key, total in other.totals.items():
-        totals[total_key] = Totals(*map(sum, zip(total, totals.get(total_key, Totals()), strict=True)))
-    return Counted(cells, shares, totals)
+    return Counted(cells, shares)
 
 
-def count(rows: Sequence[EventRow]) -> Counted:
+def added(one: Mapping[TotalKey, Totals], other: Mapping[TotalKey, Totals]) -> dict[TotalKey, Totals]:
+    """The totals of both."""
+    totals = dict(one)
+    for key, total in other.items():
+        totals[key] = Totals(*map(sum, zip(total, totals.get(key, Totals()), strict=True)))
+    return totals
+
+
+def counting(rows: Sequence[EventRow]) -> list[EventRow]:
+    """Those of the events that count."""
+    return [row for row in rows if row.standing == COUNTS]
+
+
+def days(rows: Sequence[EventRow]) -> Numbers:
+    """The day since 1970 by which each event is weighed."""
+    received, timestamps = np.array([row[2:4] for row in rows], dtype=np.int64).reshape(-1, 2).T
+    return days_of(timestamps, received)
+
+
+def count(rows: Sequence[EventRow], weighing: Weighing) -> Counted:
     """Count each event that counts once into each cell that it belongs to."""
-    rows = [row for row in rows if row.standing == COUNTS]
+    rows = counting(rows)
     if not rows:
-        return Counted({}, {}, {})
-    groups: dict[tuple[str, ...], int] = {}
-    members = np.array([groups.setdefault(row[5:9], len(groups)) for row in rows], dtype=np.int64)
-    ladders = [keys_of(*dimensions) for dimensions in groups]
-    tasks = _tasks(rows)
-    return Counted(_cells(members, ladders, tasks), _shares(rows, members, ladders), _totals(rows, tasks))
+        return Counted({}, {})
+    when = days(rows)
+    periods = (when // PERIOD_DAYS).tolist()
+    groups: dict[tuple[tuple[str, str, str, str], int], int] = {}
+    members = np.array([groups.setdefault((row[5:9], period), len(groups)) for row, period in zip(rows, periods, strict=True)], dtype=np.int64)
+    ladders = [_names(*group) for group in groups]
+    shares = _shares(rows, members, ladders)
+    tasks, weights = tasks_of(rows), weights_of(when, weighing.landmark)
+    if not weighing.public:
+        return Counted(_cells(members, ladders, tasks, weights), shares)
+    owned: dict[tuple[int, int], int] = {}
+    instances = [row.instance for row in rows]
+    owners = np.array([owned.setdefault(pair, len(owned)) for pair in zip(members.tolist(), instances, strict=True)], dtype=np.int64)
+    parts = _cells(owners, [tuple([(key, instance) for key in ladders[group]]) for group, instance in owned], tasks, weights)
+    return Counted({}, {key: Share(share.events, share.updated_ms, parts[key]) for key, share in shares.items()})
 
 
-def _tasks(rows: Sequence[EventRow]) -> Tasks:
+def _names(dimensions: tuple[str, str, str, str], period: int) -> tuple[CellKey, ...]:
+    """The cells that a task of these dimensions and this period belongs to."""
+    keys = keys_of(*dimensions)
+    return (*keys, recent_key(keys[0], period))
+
+
+def tasks_of(rows: Sequence[EventRow]) -> Tasks:
+    """The events by column."""
     numbers = np.array([row[11:] for row in rows], dtype=np.int64).T
     success = np.array([row.outcome == Outcome.SUCCESS for row in rows])
     free = np.array([row.provider == Provider.OLLAMA for row in rows])
@@ -71,14 +139,16 @@ def _tasks(rows: Sequence[EventRow]) -> Tasks:
     return Tasks(input_tokens, output_tokens, cost, duration, estimated_input, estimated_output, gate_passed.astype(np.bool_), success, free)
 
 
-def _cells(members: Numbers, ladders: Sequence[tuple[CellKey, ...]], tasks: Tasks) -> dict[CellKey, Cell]:
+def _cells(members: Numbers, ladders: Sequence[tuple[Name, ...]], tasks: Tasks, weights: Numbers) -> dict[Name, Cell]:
     """The cells of all levels: the rows are counted by group once, in one sort, and each level adds up groups."""
     what = tasks.keys()
-    tags, counts = np.unique(((members[:, None] << 16) | what)[what != ABSENT], return_counts=True)
+    there = what != ABSENT
+    amounts = np.where(np.arange(what.shape[1]) < PLAIN, 1, weights[:, None])
+    tags, counts = _summed(((members[:, None] << 16) | what)[there], amounts[there])
     groups, keys = tags >> 16, tags & 0xFFFF
-    cells: dict[CellKey, Cell] = {}
+    cells: dict[Name, Cell] = {}
     for level in range(len(ladders[0])):
-        places: dict[CellKey, int] = {}
+        places: dict[Name, int] = {}
         owners = np.array([places.setdefault(ladder[level], len(places)) for ladder in ladders], dtype=np.int64)
         summed_tags, summed = _summed((owners[groups] << 16) | keys, counts)
         bounds = summed_tags.searchsorted(np.arange(len(places) + 1) << 16).tolist()
@@ -108,7 +178,12 @@ def _shares(rows: Sequence[EventRow], members: Numbers, ladders: Sequence[tuple[
     return shares
 
 
-def _totals(rows: Sequence[EventRow], tasks: Tasks) -> dict[TotalKey, Totals]:
+def add_up(rows: Sequence[EventRow]) -> dict[TotalKey, Totals]:
+    """The totals of the events that count."""
+    rows = counting(rows)
+    if not rows:
+        return {}
+    tasks = tasks_of(rows)
     places: dict[tuple[int | str, ...], int] = {}
     owners = np.array([places.setdefault((row.timestamp_ms // DAY_MS, *row[5:10]), len(places)) for row in rows], dtype=np.int64)
     priced = tasks.priced

@@ -14,17 +14,35 @@ from mosaic_telemetry.forecast.ladder import (
     ENOUGH,
     LADDER,
     NO_DATA,
+    PERIOD_DAYS,
+    RECENT,
     CellKey,
     Confidence,
     confidence,
     dimensions_matched,
     fallback_note,
     keys_of,
+    recent_key,
     same_model,
 )
-from mosaic_telemetry.forecast.pooling import CANDIDATES, DEFAULT, FULL, SHARES, Constants, pool
-from mosaic_telemetry.forecast.prediction import QUANTILES, TARGETS, Question, Summary, answer, summaries, summarise, summary_of
+from mosaic_telemetry.forecast.pooling import CANDIDATES, DEFAULT, FULL, SHARES, Constants, pool, to_logs
+from mosaic_telemetry.forecast.prediction import (
+    QUANTILES,
+    TARGETS,
+    Question,
+    Summary,
+    answer,
+    chosen_of,
+    corrected,
+    forecasts,
+    summaries,
+    summarise,
+    summary_of,
+)
+from mosaic_telemetry.forecast.publishing import MOST, Published, contribution, publish
 from mosaic_telemetry.forecast.rates import CostPerSuccess, cost_per_success, share_interval
+from mosaic_telemetry.forecast.recent import follow
+from mosaic_telemetry.forecast.record import Record
 from mosaic_telemetry.forecast.scoring import Score, pinball
 from mosaic_telemetry.forecast.weights import HALF_LIFE_DAYS, LARGEST_AGE, days_of, weights_of
 
@@ -39,9 +57,12 @@ __all__ = [
     "HALF_LIFE_DAYS",
     "LADDER",
     "LARGEST_AGE",
+    "MOST",
     "NO_DATA",
+    "PERIOD_DAYS",
     "PLAIN",
     "QUANTILES",
+    "RECENT",
     "SHARES",
     "TARGETS",
     "Calibration",
@@ -53,7 +74,9 @@ __all__ = [
     "Counts",
     "Histogram",
     "Keys",
+    "Published",
     "Question",
+    "Record",
     "Score",
     "Standing",
     "Summary",
@@ -61,20 +84,28 @@ __all__ = [
     "amount_kept",
     "answer",
     "chance_within",
+    "chosen_of",
     "class_of",
     "compare",
     "confidence",
+    "contribution",
+    "corrected",
     "cost_per_success",
     "days_of",
     "dimensions_matched",
     "fallback_note",
+    "follow",
+    "forecasts",
     "keys_of",
     "pinball",
     "pool",
+    "publish",
+    "recent_key",
     "same_model",
     "share_interval",
     "summaries",
     "summarise",
     "summary_of",
+    "to_logs",
     "weights_of",
 ]

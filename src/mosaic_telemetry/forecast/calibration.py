@@ -11,6 +11,7 @@ The scores are kept in histograms, one a side and class of sample size: adding a
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -34,7 +35,7 @@ _VERSION = 1
 _LENGTH = struct.Struct("<QII")
 
 
-def class_of(sizes: Sizes) -> NDArray[np.int64]:
+def class_of(sizes: Sizes | Sequence[int]) -> NDArray[np.int64]:
     """The place in `CLASSES` of each sample size."""
     return np.searchsorted(_EDGES, sizes, side="right")
 
@@ -52,6 +53,10 @@ class Calibration:
     def settled(self) -> int:
         """Forecasts recorded."""
         return sum(self._settled)
+
+    def settled_of(self, size: str) -> int:
+        """Forecasts recorded of one of `CLASSES`."""
+        return self._settled[CLASSES.index(size)]
 
     def record(self, sizes: Sizes, forecasts: Floats, actuals: Floats) -> None:
         """Add settled forecasts.

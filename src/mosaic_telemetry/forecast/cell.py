@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mosaic_telemetry.forecast.counts import Counts, Keys
-from mosaic_telemetry.forecast.histogram import BINS, Histogram, bins_of, quantiles_within
+from mosaic_telemetry.forecast.histogram import BINS, Histogram, bins_of, quantiles_within, values_of
+from mosaic_telemetry.forecast.ladder import ENOUGH
 
 __all__ = ["ABSENT", "PLAIN", "Cell", "Tasks", "quantiles_of"]
 
@@ -40,7 +41,10 @@ _SIZES = {
 _SIZE_KEYS: Keys = np.array(list(_SIZES.values()))
 _STARTS: Keys = np.arange(_ROOM, 8 * _ROOM, _ROOM)
 _HISTOGRAMS = 6
+_MEMBERS = 7 * _ROOM  # how many instances have a weight in each bin
+_MEDIANS = range(8 * _ROOM, 12 * _ROOM, _ROOM)  # of each amount, what those instances weigh whose own median is in each bin
 _STRETCH = 1 << 16  # keys of one cell
+_FINE = 256  # a weight of 1, where instances are scaled
 _VERSION = 2
 
 
@@ -211,6 +215,63 @@ class Cell:
             ValueError: `other` has counted something that this cell has not; nothing is taken out then.
         """
         self.counts.subtract(other.counts)
+
+    def halved(self, times: int) -> Cell:
+        """A cell in which everything weighs half as much, so many times; plain counts stay.
+
+        Raises:
+            ValueError: a weight cannot be halved so often exactly.
+        """
+        factors = np.where(self.counts.keys < PLAIN, 1, 1 << times)
+        if (self.counts.counts % factors).any():
+            raise ValueError(f"weights cannot be halved {times} times exactly")
+        return Cell(Counts(self.counts.keys, self.counts.counts // factors))
+
+    def contribution(self, most: int) -> Cell:
+        """What this share of one instance adds to a cell in which nobody counts for more than `most` tasks.
+
+        Everything is scaled by min(1, most / n), in whole numbers: plain counts to the nearest, weights to a 256th downwards. Added is what the crowd
+        is judged by: what the instance weighs, and where its own medians lie, from five tasks on.
+        """
+        events = self.events
+        if not events:
+            return Cell()
+        kept = min(events, most)
+        plain = self.counts.keys < PLAIN
+        counts = self.counts.counts
+        whole, rest = np.divmod(counts, events)
+        scaled = np.where(plain, (2 * counts * kept + events) // (2 * events), whole * kept * _FINE + rest * kept * _FINE // events)
+        used = scaled > 0
+        cell = Cell(Counts(self.counts.keys[used], scaled[used]))
+        weight = cell.weight
+        keys = [_MEMBERS + int(bins_of(np.array([weight]))[0])]
+        weights = [1]
+        if events >= ENOUGH:
+            sizes, medians = self.quantiles((0.5,))
+            bins = bins_of(medians[: len(_MEDIANS), 0])
+            keys += [start + int(place) for start, place, size in zip(_MEDIANS, bins, sizes, strict=False) if size]
+            weights += [weight] * (len(keys) - 1)
+        cell.counts = Counts(np.concatenate((cell.counts.keys, np.array(keys))), np.concatenate((cell.counts.counts, np.array(weights))))
+        return cell
+
+    @property
+    def largest_share(self) -> float:
+        """What the heaviest instance weighs of all, within 1 %; 0.0 where instances are not told apart."""
+        members = self.counts.between(_MEMBERS, _MEMBERS + BINS)
+        return float(values_of(members.keys[-1:])[0]) / self.weight if len(members.keys) else 0.0
+
+    def share_apart(self, amount: int, low: float, high: float) -> float:
+        """Which share of all weight lies with instances whose own median lies above `high`, or with those below `low`, whichever is more.
+
+        Args:
+            amount: its place among input tokens, output tokens, cost and duration.
+            low: in the amount's unit.
+            high: likewise.
+        """
+        medians = self.counts.between(_MEDIANS[amount], _MEDIANS[amount] + BINS)
+        lowest, highest = bins_of(np.array([low, high]))
+        first, last = medians.keys.searchsorted((lowest, highest + 1))
+        return float(max(medians.counts[:first].sum(), medians.counts[last:].sum()) / self.weight) if len(medians.keys) else 0.0
 
     def copy(self) -> Cell:
         """An equal cell that goes its own way."""

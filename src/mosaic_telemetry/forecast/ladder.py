@@ -7,7 +7,22 @@ from dataclasses import dataclass
 
 from mosaic_telemetry.schema import Complexity, PredictionQuery, Provider, TaskType
 
-__all__ = ["DIMENSIONS", "ENOUGH", "LADDER", "NO_DATA", "CellKey", "Confidence", "confidence", "dimensions_matched", "fallback_note", "keys_of", "same_model"]
+__all__ = [
+    "DIMENSIONS",
+    "ENOUGH",
+    "LADDER",
+    "NO_DATA",
+    "PERIOD_DAYS",
+    "RECENT",
+    "CellKey",
+    "Confidence",
+    "confidence",
+    "dimensions_matched",
+    "fallback_note",
+    "keys_of",
+    "recent_key",
+    "same_model",
+]
 
 DIMENSIONS = ("task_type", "model", "provider", "complexity")
 
@@ -20,6 +35,12 @@ LADDER: tuple[tuple[str, ...], ...] = (
     (),
 )
 """The dimensions that each level keeps; level 0 keeps all."""
+
+RECENT = len(LADDER)
+"""Beside the ladder: as level 0, of the tasks of one period alone."""
+
+PERIOD_DAYS = 7
+"""Days (UTC) of a period; the running one and the one before are what is recent."""
 
 ENOUGH = 5
 """Events from which on a level answers by itself."""
@@ -39,7 +60,7 @@ class Confidence:
 
 @dataclass(frozen=True, slots=True)
 class CellKey:
-    """Names a cell: a level of the ladder, and the text of each dimension that this level keeps, in the ladder's order."""
+    """Names a cell: a level of the ladder, or `RECENT`, and the text of each dimension that this level keeps, in the ladder's order."""
 
     level: int
     values: tuple[str, ...]
@@ -54,6 +75,11 @@ def keys_of(task_type: str, model: str, provider: str, complexity: str) -> tuple
     """The cells that a task with these dimensions belongs to, one for each level of the ladder."""
     values = {"task_type": task_type, "model": same_model(model), "provider": provider, "complexity": complexity}
     return tuple(CellKey(level, tuple([values[name] for name in kept])) for level, kept in enumerate(LADDER))
+
+
+def recent_key(exact: CellKey, period: int) -> CellKey:
+    """The cell of what an exact cell (level 0) holds of one period, counted from 1970 on."""
+    return CellKey(RECENT, (*exact.values, str(period)))
 
 
 def confidence(events: int, level: int) -> str:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from mosaic_telemetry.forecast.ladder import LADDER
 
-__all__ = ["CANDIDATES", "DEFAULT", "FULL", "SHARES", "Constants", "fading", "from_logs", "own_size", "pool", "to_logs"]
+__all__ = ["CANDIDATES", "DEFAULT", "FULL", "SHARES", "TYPICAL", "Constants", "fading", "from_logs", "own_size", "pool", "to_logs"]
 
 Floats = NDArray[np.float64]
 Sizes = NDArray[np.int64]
@@ -42,8 +42,9 @@ _MEDIAN = 2
 _QUARTILES = 1.349  # standard deviations from p25 to p75 of a normal distribution
 _TINY = 1e-9
 _FLOOR = 0.5  # amounts are whole numbers; this is the logarithm's stand-in for 0
-# A first level of few values borrows the shape of a typical task: half of all within a factor of 1.8, four in five within 3.3.
-_TYPICAL = np.array([-1.2, -0.6, 0.0, 0.6, 1.2])
+TYPICAL = np.array([-1.2, -0.6, 0.0, 0.6, 1.2])
+"""The shape of a typical task, in logarithms around the median, which a first level of few values borrows: half of all within a factor of 1.8, four in
+five within 3.3."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -110,7 +111,7 @@ def pool(sizes: Sizes, quantiles: Floats, constants: Constants = DEFAULT) -> Flo
         adds = count > 0
         if not adds.any():
             continue
-        wider = np.where(begun[:, None], state, own[:, _MEDIAN, None] + _TYPICAL)
+        wider = np.where(begun[:, None], state, own[:, _MEDIAN, None] + TYPICAL)
         state = np.where(adds[:, None], _corrected(count, own, wider, constants), state)
         begun |= adds
     size = own_size(sizes)

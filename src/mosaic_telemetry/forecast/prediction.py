@@ -12,7 +12,7 @@ from mosaic_telemetry.forecast.cell import Cell, quantiles_of
 from mosaic_telemetry.forecast.pooling import DEFAULT, FULL, SHARES, Constants, Floats, Sizes, from_logs, own_size, pool, to_logs
 from mosaic_telemetry.schema import CorrectionFactors, PredictionData, QualityPrediction, TokenDistribution
 
-__all__ = ["QUANTILES", "TARGETS", "Question", "Summary", "answer", "summaries", "summarise", "summary_of"]
+__all__ = ["QUANTILES", "TARGETS", "Question", "Summary", "answer", "chosen_of", "corrected", "forecasts", "summaries", "summarise", "summary_of"]
 
 QUANTILES = dict(zip(("p10", "p25", "median", "p75", "p90"), SHARES, strict=True))
 
@@ -90,23 +90,37 @@ def answer(questions: Sequence[Question], constants: Constants = DEFAULT, calibr
     """
     if not questions:
         return []
-    chosen = [_chosen(question) for question in questions]
-    sizes, quantiles = _stacked(questions)
-    logs = to_logs(quantiles)
-    shape = logs.shape  # question, histogram, level, share
-    flat = sizes.reshape(-1, shape[2])
-    pooled = pool(flat, logs.reshape(-1, *shape[2:]), constants)
-    own = own_size(flat).reshape(shape[:2])
-    pooled = pooled.reshape(*shape[:2], shape[3])
-    for number, target in enumerate(TARGETS):
-        if calibrations and (calibration := calibrations.get(target)):
-            pooled[:, number] = calibration.correct(own[:, number], pooled[:, number])
-    amounts = from_logs(pooled)
+    chosen = [chosen_of(question) for question in questions]
+    own, pooled = forecasts(questions, constants)
+    amounts = from_logs(corrected(own, pooled, calibrations))
     amounts[:, _INPUT_RATIO:] /= _RATIO_UNIT
     for place, cell in enumerate(chosen):
         alone = (cell.sizes == 0) | (cell.quantiles[:, _MEDIAN] == 0) | (own[place] >= FULL) & (own[place] == cell.sizes)
         amounts[place, alone] = cell.quantiles[alone]
     return [_data(cell, rows) for cell, rows in zip(chosen, amounts.tolist(), strict=True)]
+
+
+def forecasts(questions: Sequence[Question], constants: Constants = DEFAULT) -> tuple[Sizes, Floats]:
+    """The pooled quantiles, not corrected by any record.
+
+    Returns:
+        How many values the most specific level has that has any, `[question, histogram]`, and the logarithms of the quantiles, `[question, histogram, share]`.
+    """
+    sizes, quantiles = _stacked(questions)
+    logs = to_logs(quantiles)
+    shape = logs.shape  # question, histogram, level, share
+    flat = sizes.reshape(-1, shape[2])
+    pooled = pool(flat, logs.reshape(-1, *shape[2:]), constants)
+    return own_size(flat).reshape(shape[:2]), pooled.reshape(*shape[:2], shape[3])
+
+
+def corrected(own: Sizes, pooled: Floats, calibrations: Mapping[str, Calibration] | None) -> Floats:
+    """The same with what the records of earlier forecasts say; both arguments are as `forecasts` returns them."""
+    logs = pooled.copy()
+    for number, target in enumerate(TARGETS):
+        if calibrations and (calibration := calibrations.get(target)):
+            logs[:, number] = calibration.correct(own[:, number], pooled[:, number])
+    return logs
 
 
 def summarise(cell: Cell) -> PredictionData:
@@ -121,7 +135,12 @@ def summarise(cell: Cell) -> PredictionData:
     return _data(summary, summary.quantiles.tolist())
 
 
-def _chosen(question: Question) -> Summary:
+def chosen_of(question: Question) -> Summary:
+    """The cell that answers.
+
+    Raises:
+        ValueError: it is empty.
+    """
     cell = question.cells[question.level]
     if cell is None or not cell.events:
         raise ValueError("an empty cell says nothing")

@@ -8,7 +8,8 @@ Everything is measured in logarithms, so that a factor of 2 counts alike at one 
 from __future__ import annotations
 
 import math
-from typing import Any
+import struct
+from typing import Any, Self
 
 import numpy as np
 
@@ -23,6 +24,7 @@ _LOW, _MEDIAN, _HIGH = 0, 2, 4
 _FINER = 5
 _SMALLER = 20.0
 _LOG_LARGEST = math.log(LARGEST) - 1e-9
+_HEADER = struct.Struct("<QQQQI")
 _UNITS = 1_000_000  # losses are summed as whole millionths: so the order of adding and merging does not matter
 
 
@@ -66,6 +68,26 @@ class Score:
         self._loss += other._loss
         self._errors.merge(other._errors)
         self._widths.merge(other._widths)
+
+    def to_bytes(self) -> bytes:
+        """Compact serial form."""
+        errors, widths = self._errors.to_bytes(), self._widths.to_bytes()
+        return _HEADER.pack(self.forecasts, self.below, self.above, self._loss, len(errors)) + errors + widths
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """What `to_bytes` wrote.
+
+        Raises:
+            ValueError: `data` is no serial form of a score.
+        """
+        if len(data) < _HEADER.size:
+            raise ValueError("not a serial form of a score: too short")
+        score = cls()
+        score.forecasts, score.below, score.above, score._loss, length = _HEADER.unpack_from(data)
+        end = _HEADER.size + length
+        score._errors, score._widths = Histogram.from_bytes(data[_HEADER.size : end]), Histogram.from_bytes(data[end:])
+        return score
 
     @property
     def coverage(self) -> float | None:

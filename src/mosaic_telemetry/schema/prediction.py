@@ -88,6 +88,18 @@ class PredictionMetadata:
     )
     fallback_note: str | None = field(default=None, metadata=meta(_SENTENCE, "what the fallback means, as a sentence"))
     cache_hit: bool = field(default=False, metadata=meta(Flag(), "whether the server answered from its cache"))
+    contributors: int | None = field(default=None, metadata=meta(Optional(Integer(0, 2**53)), "instances whose events are behind the numbers"))
+    window: Mapping[str, float] | None = field(
+        default=None,
+        metadata=meta(
+            Optional(NumberMap()),
+            "`days` for which events count, `half_life_days` in which they lose half their weight, "
+            "and `recent_days` where what is recent differs so much that it answers alone",
+        ),
+    )
+    calibration: Mapping[str, float] | None = field(
+        default=None, metadata=meta(Optional(NumberMap()), "`forecasts` from samples of this size that were held against what came, and correct this one")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

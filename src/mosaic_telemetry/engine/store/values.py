@@ -196,7 +196,23 @@ class Share:
 
     def joined(self, other: Share | None) -> Share:
         """This and another part of the same share."""
-        return self if other is None else Share(self.events + other.events, max(self.updated_ms, other.updated_ms))
+        if other is None:
+            return self
+        cell = None
+        if self.cell is not None and other.cell is not None:
+            cell = self.cell.copy()
+            cell.merge(other.cell)
+        return Share(self.events + other.events, max(self.updated_ms, other.updated_ms), cell)
+
+    def without(self, part: Share) -> Share | None:
+        """What is left of this share; None where nothing is."""
+        if self.events <= part.events:
+            return None
+        cell = None
+        if self.cell is not None and part.cell is not None:
+            cell = self.cell.copy()
+            cell.subtract(part.cell)
+        return Share(self.events - part.events, self.updated_ms, cell)
 
 
 ShareKey: TypeAlias = tuple[CellKey, int]
