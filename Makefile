@@ -6,7 +6,7 @@ endif
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help install demo test check formatted lint types security format bench soak coverage docs build release-check clean
+.PHONY: help install demo test check formatted lint types security format bench soak coverage reference docs build release-check clean
 
 help:  ## Show what can be made.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,9 +58,12 @@ coverage: $(STAMP)  ## Run the tests; at least 95 % of the code must be covered.
 bench: $(STAMP)  ## Measure, each number beside its peers of the same run.
 	$(BIN)/python benchmarks/run.py
 
+reference: $(STAMP)  ## Renew what the documents say of commands, HTTP API, fields and names.
+	$(BIN)/python scripts/reference.py
+
 docs: $(STAMP)  ## Build the documents into site/, strictly.
 	$(BIN)/python scripts/reference.py --check
-	$(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 build: $(STAMP)  ## Build wheel and sdist into dist/.
 	rm -rf dist
