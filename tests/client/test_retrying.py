@@ -6,7 +6,12 @@ import time
 import pytest
 from support.waiting import wait_for
 
-from mosaic_telemetry import BatchSubmitter
+from mosaic_telemetry import BatchSubmitter, EventQueue, resolve_config
+from mosaic_telemetry.client.delivery import Delivery
+from mosaic_telemetry.client.reporting import Reporter
+from mosaic_telemetry.client.retry import Hold
+from mosaic_telemetry.client.stats import Counters
+from mosaic_telemetry.client.worker import FlushRequest, Worker
 from mosaic_telemetry.testing import Answer
 
 
@@ -184,3 +189,25 @@ def test_a_full_batch_does_not_hammer_a_server_that_fails(new_client, server, ne
     client.track(new_event())
     assert not client.stop(5)
     assert len(server.requests) <= 5
+
+
+def test_a_permanent_refusal_is_asked_ever_more_seldom_told_once_and_loses_nothing(config, server, new_event, caplog):
+    """A wrong key: nothing but a person helps, so the background waits a minute, then two, and so on."""
+    told, waits = [], []
+    resolved = resolve_config(config(on_error=told.append, submit_interval=0.01))
+    queue = EventQueue()
+    delivery = Delivery(resolved, queue, BatchSubmitter(resolved), Counters(), Reporter(resolved.on_error, Counters()))
+    worker = Worker(resolved, queue, delivery, Hold())
+    server.fail(401, times=3)
+    event = new_event()
+    queue.enqueue(event)
+    for _ in range(3):
+        before = time.monotonic()
+        worker.flush(request := FlushRequest(before + 20))
+        assert not request.wait(20)
+        waits.append(worker._earliest() - before)
+    assert [pytest.approx(wait, abs=15) for wait in (60, 120, 240)] == waits
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
+    worker.flush(request := FlushRequest(time.monotonic() + 20))
+    assert request.wait(20)
+    assert list(server.events) == [event.event_id]
