@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -67,7 +69,15 @@ def _naming_the_extra() -> Iterator[None]:
         raise click.ClickException(f"this command needs the package {missing}: pip install 'mosaic-telemetry[{extra}]'") from error
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=_LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="mosaic-telemetry")
-def app() -> None:
-    """Know what an AI coding task will cost, how long it takes and whether it succeeds, before it is run."""
+@click.pass_context
+def app(context: click.Context) -> None:
+    """Know what an AI coding task will cost, how long it takes and whether it succeeds, before it is run.
+
+    Without a command it says what it found on this machine, and what to type next.
+    """
+    if context.invoked_subcommand is None:
+        from mosaic_telemetry.cli.welcome import welcome
+
+        welcome(os.environ, Path.home())
