@@ -9,12 +9,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from mosaic_telemetry.engine import BrokenJsonError, DatabaseError, FormError, WrongInstanceError
+from mosaic_telemetry.engine import BrokenJsonError, DatabaseError, FormError, OverloadedError, WrongInstanceError
 
 __all__ = ["HANDLERS", "ApiError"]
 
 _log = logging.getLogger(__name__)
 _TRY_AGAIN_SECONDS = 5
+_COME_BACK_SECONDS = 1
 
 
 class ApiError(Exception):
@@ -70,6 +71,10 @@ async def _database_error(_: Request, error: Exception) -> Response:
     return _answer(503, "the server cannot reach its database at the moment; try again", {"Retry-After": str(_TRY_AGAIN_SECONDS)})
 
 
+async def _overloaded(_: Request, error: Exception) -> Response:
+    return _answer(503, f"the server is overloaded: {error}; try again in a moment", {"Retry-After": str(_COME_BACK_SECONDS)})
+
+
 async def _unexpected(_: Request, __: Exception) -> Response:
     # Starlette raises the exception again after this answer, and uvicorn logs it with its traceback.
     return _answer(500, "the server failed on this request; its log says why")
@@ -82,5 +87,6 @@ HANDLERS = {
     FormError: _form_error,
     WrongInstanceError: _wrong_instance,
     DatabaseError: _database_error,
+    OverloadedError: _overloaded,
     Exception: _unexpected,
 }

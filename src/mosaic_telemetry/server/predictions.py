@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from mosaic_telemetry.engine import Engine, FormError
 from mosaic_telemetry.schema import BatchPredictionResponse, PredictionQuery, ValidationError, from_dict
-from mosaic_telemetry.server.access import read_body
+from mosaic_telemetry.server.bodies import ACCEPTED_CODINGS, read_body
 
 __all__ = ["predict_batch", "predict_one"]
 
@@ -31,4 +31,4 @@ async def predict_one(request: Request) -> Response:
 
 
 def _json(value: object) -> Response:
-    return Response(msgspec.json.encode(value), media_type="application/json")
+    return Response(msgspec.json.encode(value), headers={"Accept-Encoding": ACCEPTED_CODINGS}, media_type="application/json")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import signal
 import socket
 import sys
 from collections.abc import Callable
 from types import FrameType
+from typing import Literal
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -37,6 +39,15 @@ def bind(host: str, port: int) -> socket.socket:
     return bound
 
 
+def _http() -> type[asyncio.Protocol] | Literal["h11"]:
+    """How HTTP is spoken: with httptools where it is, and its limits; else with h11, which has some of its own."""
+    try:
+        from mosaic_telemetry.server.protocol import Protocol
+    except ImportError:
+        return "h11"
+    return Protocol
+
+
 class _Server(uvicorn.Server):
     """Says when it is ready."""
 
@@ -61,7 +72,7 @@ def run(app: ASGIApp, bound: socket.socket, ready: Callable[[], None]) -> None:
     config = uvicorn.Config(
         app,
         loop="auto",
-        http="auto",
+        http=_http(),
         lifespan="off",
         ws="none",
         access_log=False,
