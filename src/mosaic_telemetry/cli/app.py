@@ -48,8 +48,12 @@ class _LazyGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _naming_the_extra():  # a command imports what is heavy when it runs
-            return super().invoke(ctx)
+        try:
+            with _naming_the_extra():  # a command imports what is heavy when it runs
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo(err=True)
+            ctx.exit(130)  # as shells say of SIGINT; click's own answer is 1, which is an error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):
