@@ -1,6 +1,7 @@
 import random
 import uuid
 from collections import defaultdict
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -8,23 +9,25 @@ from hypothesis import strategies as st
 
 from mosaic_telemetry.engine.keeping import Keeper, Retention
 from mosaic_telemetry.engine.recount import differences
-from mosaic_telemetry.engine.store import StoredEvent, Totals
-from mosaic_telemetry.engine.store.sqlite import SqliteStore
+from mosaic_telemetry.engine.store import COUNTS, IMPLAUSIBLE, ON_TRIAL, Change, StoredEvent, Totals
+from mosaic_telemetry.engine.store.opening import open_store
+from mosaic_telemetry.forecast import CellKey
 from mosaic_telemetry.schema import TaskCompletionEvent, from_dict
 from mosaic_telemetry.server.examples import EXAMPLES
 
 DAY = 86_400
 START = 1_770_458_400
+EVERYTHING = CellKey(5, ())
 
 
 class House:
     """A store with a clock and two keepers, which no thread moves."""
 
-    def __init__(self, path, retention=None):
+    def __init__(self, database, retention=None, *, public=None):
         self.clock = START
-        self.store = SqliteStore(path)
+        self.store = open_store(database)
         self.numbers = [self.store.create_instance(uuid.uuid4(), name, START * 1000).result().number for name in ("a", "b", "c")]
-        self.keepers = [Keeper(self.store, lambda: self.clock, retention) for _ in range(2)]
+        self.keepers = [Keeper(self.store, lambda: self.clock, retention, public=public) for _ in range(2)]
 
     def report(self, instance, events):
         done = self.store.insert(self.numbers[instance], self.clock * 1000, [StoredEvent(uuid.uuid4().bytes, self.clock * 1000, event) for event in events])
@@ -65,10 +68,22 @@ ACTS = st.lists(
 )
 
 
+@pytest.mark.parametrize("public", [False, True])
 @given(acts=ACTS)
-@settings(max_examples=40, deadline=None)
-def test_cells_hold_the_window_whatever_happens_in_which_order(tmp_path_factory, acts):
-    house = House(tmp_path_factory.mktemp("store") / "t.db", Retention(window_days=90, event_days=120))
+@settings(max_examples=30, deadline=None)
+def test_cells_hold_the_window_whatever_happens_in_which_order(tmp_path_factory, acts, public):
+    holds_the_window(House(tmp_path_factory.mktemp("store") / "t.db", Retention(window_days=90, event_days=120), public=public), acts)
+
+
+@pytest.mark.parametrize("public", [False, True])
+@pytest.mark.parametrize("new_database", ["postgres"], indirect=True)
+@given(acts=ACTS)
+@settings(max_examples=5, deadline=None)
+def test_so_do_they_on_postgres(new_database, acts, public):
+    holds_the_window(House(new_database(), Retention(window_days=90, event_days=120), public=public), acts)
+
+
+def holds_the_window(house, acts):
     for number, (act, argument) in enumerate(acts):
         if act == "report":
             house.report(argument, tasks(number))
@@ -89,14 +104,16 @@ def test_cells_hold_the_window_whatever_happens_in_which_order(tmp_path_factory,
     house.store.close()
 
 
-def test_an_erased_instance_leaves_the_cells_as_if_it_had_never_been_there(tmp_path):
-    seen, unseen = House(tmp_path / "seen.db"), House(tmp_path / "unseen.db")
+@pytest.mark.parametrize("public", [False, True])
+def test_an_erased_instance_leaves_the_cells_as_if_it_had_never_been_there(new_database, public):
+    seen, unseen = House(new_database(), public=public), House(new_database(), public=public)
     for number in range(6):
-        seen.report(0, tasks(number))
         seen.report(2, tasks(100 + number))
-        seen.keepers[0].step()
+        seen.report(0, tasks(number))
+        seen.keepers[0].catch_up()
         unseen.report(0, tasks(number))
-        unseen.keepers[0].step()
+        unseen.keepers[0].catch_up()
+        seen.clock = unseen.clock = seen.clock + 5 * DAY
     assert seen.cells() != unseen.cells()
     assert seen.keepers[1].erase(seen.numbers[2]) == 30
     assert seen.cells() == unseen.cells()
@@ -105,8 +122,83 @@ def test_an_erased_instance_leaves_the_cells_as_if_it_had_never_been_there(tmp_p
     unseen.store.close()
 
 
-def test_of_two_changes_computed_from_one_state_one_is_made(tmp_path):
-    house = House(tmp_path / "t.db")
+def test_events_leave_the_cells_after_the_window_and_are_deleted_when_they_are_old_enough(database):
+    house = House(database, Retention(window_days=180, event_days=365))
+    sizes = []
+    for _ in range(5):
+        house.report(0, tasks(1))
+        for _ in range(10):
+            house.keepers[0].step()
+        cells, _, totals = house.cells()
+        sizes.append((cells[EVERYTHING].cell.events, sum(total.events for total in totals.values())))
+        house.clock += 100 * DAY
+    assert sizes == [(5, 5), (10, 10), (10, 15), (10, 20), (10, 20)]
+    assert differences(house.store) == []
+    house.store.close()
+
+
+@pytest.mark.parametrize("days", [{"window_days": 0}, {"window_days": 401}, {"event_days": 0}, {"window_days": float("nan")}])
+def test_a_retention_that_cannot_be_kept_is_refused(days):
+    with pytest.raises(ValueError, match="days"):
+        Retention(**days)
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_the_landmark_moves_on_and_nothing_changes_but_the_unit_of_weights(database, public):
+    house = House(database, public=public)
+    keeper = house.keepers[0]
+    for number in range(3):
+        house.report(number, tasks(number, 30))
+        keeper.catch_up()
+        before, state = house.cells()[0][EVERYTHING], house.store.state()
+        house.clock += 89 * DAY
+        keeper.step()
+        assert differences(house.store) == []
+        if house.store.state().landmark > state.landmark:
+            after = house.cells()[0][EVERYTHING]
+            assert after.cell.weight < before.cell.weight
+            assert after.cell.duration_ms.quantile(0.5) == before.cell.duration_ms.quantile(0.5)
+            break
+    else:
+        pytest.fail("the landmark never moved")
+    house.store.close()
+
+
+def test_another_profile_counts_everything_anew_and_back_again(database):
+    house = House(database, Retention(window_days=90), public=False)
+    house.report(0, tasks(1, 100))
+    house.clock += 95 * DAY
+    house.report(0, tasks(2, 100))
+    house.report(1, tasks(3, 10))
+    house.keepers[0].catch_up()
+    while house.keepers[0].step():
+        pass
+    private = house.cells()
+    public = Keeper(house.store, lambda: house.clock, Retention(window_days=90), public=True)
+    public.catch_up()
+    assert differences(house.store) == []
+    everything = house.store.find_cells([EVERYTHING])[EVERYTHING]
+    assert (everything.cell.events, everything.instances) == (20 + 10, 2)
+    Keeper(house.store, lambda: house.clock, Retention(window_days=90)).catch_up()  # it takes the store as it is
+    assert house.store.find_cells([EVERYTHING])[EVERYTHING].cell.events == 30
+    house.keepers[1].catch_up()
+    assert house.cells() == private
+    house.store.close()
+
+
+def test_events_that_do_not_count_are_kept_and_not_counted(database):
+    house = House(database)
+    for standing in (COUNTS, IMPLAUSIBLE, ON_TRIAL):
+        event = StoredEvent(uuid.uuid4().bytes, house.clock * 1000, tasks(1, 1)[0], standing)
+        house.store.insert(house.numbers[0], house.clock * 1000, [event]).result()
+    house.keepers[0].catch_up()
+    assert house.store.find_cells([EVERYTHING])[EVERYTHING].cell.events == 1
+    assert len(house.store.read_events(0, house.store.horizon(), 10)) == 3
+    house.store.close()
+
+
+def test_of_two_changes_computed_from_one_state_one_is_made(database):
+    house = House(database)
     house.keepers[0].step()
     house.report(0, tasks(1))
     taken = []
@@ -129,18 +221,20 @@ def test_of_two_changes_computed_from_one_state_one_is_made(tmp_path):
     house.store.close()
 
 
-def test_a_wrong_cell_is_named(tmp_path):
-    house = House(tmp_path / "t.db")
+def test_a_wrong_cell_is_named(database):
+    house = House(database)
     house.report(0, tasks(1))
     house.keepers[0].catch_up()
-    house.store._writer.submit(lambda connection: connection.execute("UPDATE shares SET events = events + 1 WHERE cell = 1")).result()
+    state, (key, share) = house.store.state(), next(iter(house.store.list_shares().items()))
+    cells = house.store.find_cells([key[0]])
+    assert house.store.apply(Change(state.version, state, cells=cells, shares={key: replace(share, events=share.events + 1)})).result()
     (line,) = differences(house.store)
-    assert line.startswith("share (CellKey(level=0, ")
+    assert line.startswith(f"share ({key[0]!r}, ")
     house.store.close()
 
 
-def test_totals_are_added_up_by_any_of_their_dimensions(tmp_path):
-    house = House(tmp_path / "t.db")
+def test_totals_are_added_up_by_any_of_their_dimensions(database):
+    house = House(database)
     assert house.store.sum_totals((0, 10**6)) == {}
     for number in range(4):
         house.report(0, tasks(number))

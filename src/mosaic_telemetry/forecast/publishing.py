@@ -3,8 +3,7 @@
 With a share e of the tasks in the hands of cheats, the q-quantile of all lies between the honest (q - e) / (1 - e) and q / (1 - e)
 quantiles (the breakdown point of a quantile; Huber, "Robust Statistics", 1981): a median takes 9 % of cheats easily, p10 and p90
 break at 10 %. So an instance weighs min(1, w / n) in a cell, whatever it sends; a cell is shown from 5 instances on; and its own
-p10 and p90 from 20 on, if none of them holds more than 5 % of it and no group of instances lies as a whole beyond these very
-quantiles with more than 5 %. Else they are the wider level's, moved to the cell's own median.
+p10 and p90 from 20 on, if none of them holds more than 5 % of it, and those whose tasks lie out there as a whole do not either. Else they are the wider level's, moved to the cell's own median.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ _SHOWN_FROM = 5
 _ENDS_FROM = 20
 _LARGEST_SHARE = 0.05
 _SLACK = 1.0101  # weights are known within 1 %: of twenty that weigh alike, none is refused for that
+_REACH = 1.9  # p90 lies so many times as far from the median as p75 does, in a normal distribution
 _LOW, _MEDIAN, _HIGH = 0, 2, 4
 
 
@@ -84,9 +84,14 @@ def _with_ends(level: Published, wider: Summary | None) -> Summary:
 
 
 def _spread(level: Published, amount: int) -> bool:
-    """Whether the ends are made by the many, and not by a few whose tasks all lie there."""
-    low, high = level.summary.quantiles[amount, [_LOW, _HIGH]].tolist()
-    return level.cell.share_apart(amount, low, high) <= _LARGEST_SHARE
+    """Whether the ends are made by the many, and not by a few whose tasks all lie there.
+
+    Where the ends are is told by the quartiles, which it takes a quarter of all to move.
+    """
+    logs = to_logs(level.summary.quantiles[amount])
+    middle = logs[_MEDIAN]
+    low, high = middle - _REACH * (middle - logs[_LOW + 1]), middle + _REACH * (logs[_HIGH - 1] - middle)
+    return level.cell.share_apart(amount, *from_logs(np.array([low, high]))) <= _LARGEST_SHARE
 
 
 def _moved(wider: Summary, middle: Floats) -> Floats:
