@@ -1,10 +1,12 @@
 import uuid
+from collections import deque
 from types import SimpleNamespace
 
 import pytest
+from support.postgres import PostgresServer
 
 from mosaic_telemetry.engine import open_engine
-from mosaic_telemetry.engine.store.sqlite import SqliteStore
+from mosaic_telemetry.engine.store.opening import open_store
 from mosaic_telemetry.schema import TaskCompletionEvent, from_dict
 from mosaic_telemetry.server.examples import EXAMPLES
 
@@ -20,23 +22,55 @@ def make_event():
     return make
 
 
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server."""
+    server = PostgresServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def new_database(request, tmp_path_factory):
+    """Makes places for new databases, of every kind that there is: each test with it is a test of every store."""
+    if request.param == "sqlite":
+        yield lambda: tmp_path_factory.mktemp("database") / "telemetry.db"
+        return
+    postgres, made = request.getfixturevalue("postgres"), deque()
+
+    def make():
+        made.append(postgres.database())
+        if len(made) > 4:  # each takes 8 MB
+            postgres.drop(made.popleft())
+        return made[-1]
+
+    yield make
+    for url in made:
+        postgres.drop(url)
+
+
 @pytest.fixture
-def store(tmp_path):
+def database(new_database):
+    """A place for a new database."""
+    return new_database()
+
+
+@pytest.fixture
+def store(database):
     """An empty store."""
-    store = SqliteStore(tmp_path / "store.db")
+    store = open_store(database)
     yield store
     store.close()
 
 
 @pytest.fixture
-def house(tmp_path, make_event):
+def house(database, make_event):
     """An engine on a new database, with an instance, and a way to report events of it."""
-    path = tmp_path / "telemetry.db"
-    with open_engine(path) as engine:
+    with open_engine(database) as engine:
         instance = engine.authenticate(engine.create_instance("test").api_key)
 
         def report(*changes, count=1):
             events = [make_event(instance.instance_id, **change) for change in changes for _ in range(count)]
             return engine.ingest(instance, [from_dict(TaskCompletionEvent, event) for event in events])
 
-        yield SimpleNamespace(path=path, engine=engine, instance=instance, report=report)
+        yield SimpleNamespace(path=database, engine=engine, instance=instance, report=report)

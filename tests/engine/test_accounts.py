@@ -26,6 +26,7 @@ def accounts(store, clock):
     return Accounts(store, clock)
 
 
+@pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)  # it looks into the file
 def test_only_the_hash_of_a_key_is_kept(house):
     credentials = house.engine.create_instance("one")
     assert credentials.api_key not in repr(credentials)
@@ -53,6 +54,7 @@ def test_a_key_that_another_process_made_or_revoked_counts_at_once(house):
         assert house.engine.authenticate(credentials.api_key) is None
 
 
+@pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)  # it looks into the file
 def test_a_key_made_by_an_older_version_goes_on_working(house):
     """Such keys have 64 random hexadecimal characters, without the form that keys have today."""
     key = "0123456789abcdef" * 4

@@ -124,6 +124,7 @@ def test_an_instance_id_in_upper_case_is_the_same_instance(make_event):
     assert (len(judged.events), judged.errors) == (1, {})
 
 
+@pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)  # it looks into the file
 def test_an_unknown_field_is_passed_over_and_nowhere_kept(house, make_event):
     assert submit(house, make_event(house.instance.instance_id) | {"prompt": "a-secret-sentence"}).accepted == 1
     house.engine.close()

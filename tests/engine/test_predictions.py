@@ -176,6 +176,7 @@ def test_last_updated_is_the_receipt_of_the_newest_event(tmp_path, make_event):
             assert engine.predict([query])[0].metadata.last_updated == f"2026-02-07T{shown}"
 
 
+@pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)  # it looks into the file
 def test_cells_are_what_a_recount_of_the_stored_events_gives(house):
     rng = np.random.default_rng(3)
     for _ in range(6):

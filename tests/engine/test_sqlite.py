@@ -16,6 +16,11 @@ from mosaic_telemetry.schema import PredictionQuery, from_dict
 QUERY = {"task_type": "debugging", "model": "gpt-5", "provider": "openai", "complexity": "high"}
 
 
+@pytest.fixture
+def database(tmp_path):
+    return tmp_path / "telemetry.db"
+
+
 def opened(path):
     with pytest.raises(DatabaseError) as caught, open_engine(path):
         pass

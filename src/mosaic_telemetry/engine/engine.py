@@ -14,7 +14,7 @@ from typing import Literal
 from mosaic_telemetry.engine.accounts import Accounts, Credentials
 from mosaic_telemetry.engine.background import Background
 from mosaic_telemetry.engine.decode import parse_json
-from mosaic_telemetry.engine.errors import DatabaseError, FormError
+from mosaic_telemetry.engine.errors import FormError
 from mosaic_telemetry.engine.ingest import Judged, judge, judge_body
 from mosaic_telemetry.engine.keeping import PUBLIC, Keeper, Retention
 from mosaic_telemetry.engine.predict import predict
@@ -24,7 +24,7 @@ from mosaic_telemetry.engine.room import Room
 from mosaic_telemetry.engine.scoring import Calibrations
 from mosaic_telemetry.engine.standing import Admission
 from mosaic_telemetry.engine.store import Instance, Store, StoredCell, StoredEvent, TotalKey, Totals
-from mosaic_telemetry.engine.store.sqlite import SqliteStore
+from mosaic_telemetry.engine.store.opening import open_store
 from mosaic_telemetry.forecast import CellKey
 from mosaic_telemetry.schema import (
     BatchEventResponse,
@@ -264,8 +264,8 @@ class Engine:
 
 
 @contextmanager
-def open_engine(  # noqa: PLR0913 - all but the path have a default and a name
-    path: Path | str,
+def open_engine(  # noqa: PLR0913 - all but the database have a default and a name
+    database: Path | str,
     *,
     make_directory: bool = False,
     now: Callable[[], float] = time.time,
@@ -273,10 +273,10 @@ def open_engine(  # noqa: PLR0913 - all but the path have a default and a name
     retention: Retention | None = None,
     admission: Admission | Literal[False] | None = None,
 ) -> Iterator[Engine]:
-    """An engine on a SQLite database, made where there is none.
+    """An engine on a database, whose tables are made, or brought up to date, where needed.
 
     Args:
-        path: the file.
+        database: a SQLite file, made where there is none; or the URL of a PostgreSQL database, `postgresql://…`.
         make_directory: whether to make the directory of the file where it is missing, for this user alone.
         now: the time, in seconds since 1970.
         keep: whether to keep the cells in a thread of this process; without it another process has to.
@@ -286,13 +286,7 @@ def open_engine(  # noqa: PLR0913 - all but the path have a default and a name
     Raises:
         DatabaseError: the database cannot be opened; the text says why and what to do.
     """
-    path = Path(path)
-    if make_directory:
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise DatabaseError(f"cannot make the directory {path.parent} for the database: {error.strerror}") from error
-    engine = Engine(SqliteStore(path), now, retention, keep=keep, admission=admission)
+    engine = Engine(open_store(database, make_directory=make_directory), now, retention, keep=keep, admission=admission)
     try:
         yield engine
     finally:

@@ -1,0 +1,89 @@
+"""Inserting with group commit: batches that come while others are being written share a transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import asyncpg
+
+from mosaic_telemetry.engine.store.postgres.events import Batch, insert_batches, make_months
+from mosaic_telemetry.engine.store.postgres.link import Link
+from mosaic_telemetry.engine.store.postgres.texts import Texts
+
+__all__ = ["Inserter"]
+
+_LANES = 2  # one sends while the other waits for its commit
+_EVENTS = 2000
+
+
+class Inserter:
+    """Inserts batches, several at a time.
+
+    Args:
+        link: where to.
+        texts: the numbers of texts.
+    """
+
+    def __init__(self, link: Link, texts: Texts) -> None:
+        self._link = link
+        self._texts = texts
+        self._waiting: deque[tuple[Batch, asyncio.Future[list[bool]]]] = deque()
+        self._lanes: set[asyncio.Task[None]] = set()
+        self._month = ""
+
+    def insert(self, batch: Batch) -> Future[list[bool]]:
+        """Insert a batch; resolves when it is durable, with whether each event was new. Never blocks."""
+        return self._link.start(self._insert(batch))
+
+    async def _insert(self, batch: Batch) -> list[bool]:
+        done: asyncio.Future[list[bool]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((batch, done))
+        if len(self._lanes) < _LANES:
+            lane = asyncio.create_task(self._write_all())
+            self._lanes.add(lane)
+            lane.add_done_callback(self._lanes.discard)
+        return await done
+
+    async def _write_all(self) -> None:
+        while self._waiting:
+            await self._write(self._take())
+
+    def _take(self) -> list[tuple[Batch, asyncio.Future[list[bool]]]]:
+        """The batches that wait, up to a number of events."""
+        taken = [self._waiting.popleft()]
+        events = len(taken[0][0].events)
+        while self._waiting and events < _EVENTS:
+            taken.append(self._waiting.popleft())
+            events += len(taken[-1][0].events)
+        return taken
+
+    async def _write(self, taken: Sequence[tuple[Batch, asyncio.Future[list[bool]]]]) -> None:
+        try:
+            async with self._link.pool.acquire() as connection:
+                await self._have_months(connection)
+                results = await insert_batches(connection, self._texts, [batch for batch, _ in taken])
+        except asyncpg.DataError as error:  # what one of them holds: the others shall not fail with it
+            if len(taken) == 1:
+                taken[0][1].set_exception(error)
+            for alone in taken if len(taken) > 1 else ():
+                await self._write([alone])
+        except Exception as error:  # noqa: BLE001 - it belongs to those who wait
+            for _, done in taken:
+                done.set_exception(error)
+        else:
+            for (_, done), new in zip(taken, results, strict=True):
+                done.set_result(new)
+
+    async def _have_months(self, connection: asyncpg.Connection) -> None:
+        """Make the coming months' partitions, once a month; without them events go into the default one."""
+        now = datetime.now(UTC)
+        month = f"{now:%Y-%m}"
+        if month != self._month:
+            with suppress(asyncpg.PostgresError):
+                await make_months(connection, now)
+            self._month = month
