@@ -3,18 +3,22 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from support.events import fields
 from support.server import COMMAND, ServerProcess, create_instance
 from support.waiting import wait_for
 
+import mosaic_telemetry.cli
 from mosaic_telemetry.cli.report import sparkline
 from mosaic_telemetry.engine import open_engine
 from mosaic_telemetry.schema import TaskCompletionEvent, from_dict
 
+DEMO = Path(mosaic_telemetry.cli.__file__).parent / "demo_data"
 NOW = datetime.now(UTC)
 TASKS = [
     # days ago, model, outcome, cost in micro-dollars
@@ -130,3 +134,28 @@ def test_a_sparkline_shows_what_is_large():
     assert sparkline([0, 1, 4, 8]) == " ▂▅█"
     assert sparkline([]) == ""
     assert sparkline([0, 0]) == "  "
+
+
+def test_projects_are_noted_by_collect_and_known_to_this_machine_alone(tmp_path):
+    sessions = tmp_path / "home" / ".claude" / "projects" / "p"
+    sessions.mkdir(parents=True)
+    recording = next(path for path in DEMO.rglob("*.jsonl") if "claude" in str(path.relative_to(DEMO)) and '"cwd"' in path.read_text())
+    shutil.copy(recording, sessions / recording.name)
+    folder = json.loads(next(line for line in recording.read_text().splitlines() if '"cwd"' in line))["cwd"]
+    database = tmp_path / "data" / "telemetry.db"
+    database.parent.mkdir()
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MOSAIC_", "XDG_"))} | {"HOME": str(tmp_path / "home")}
+    words = [*COMMAND, "collect", "claude-code", str(tmp_path / "home" / ".claude"), "--database", str(database)]
+    subprocess.run([*words, "--dry-run"], env=env, capture_output=True, check=True, timeout=60)
+    assert not (database.parent / "projects.db").exists()
+    subprocess.run(words, env=env, capture_output=True, check=True, timeout=60)
+    assert (database.parent / "projects.db").stat().st_mode & 0o777 == 0o600
+    answer = json.loads(run("--database", str(database), "--since", "3000d", "--by", "project", "--by", "model", "--json").stdout)
+    projects = answer["by"]["project"]
+    assert list(projects) == [folder]
+    assert projects[folder]["events"] == answer["total"]["events"] > 0
+    assert projects[folder]["input_tokens"] == answer["total"]["input_tokens"]
+    assert folder.encode() not in database.read_bytes()
+    assert folder.rpartition("/")[2] in run("--database", str(database), "--since", "3000d", "--by", "project").stdout
+    refused = run("--server", "http://127.0.0.1:1", "--api-key", "x", "--by", "project")
+    assert "projects never leave a machine" in refused.stderr

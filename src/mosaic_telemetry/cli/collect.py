@@ -20,6 +20,7 @@ from mosaic_telemetry.cli.collected import show
 from mosaic_telemetry.cli.collecting import Report, Target, collect_from
 from mosaic_telemetry.cli.common import database_option, json_option, print_json, server_options
 from mosaic_telemetry.cli.progress import ProgressWatcher
+from mosaic_telemetry.cli.projects import Projects, projects_file
 from mosaic_telemetry.client import TelemetryConfig
 from mosaic_telemetry.collectors import COLLECTORS, Choice, Collector, ScanState, ServerSink, parse_since, state_file
 from mosaic_telemetry.pricing import PriceFileError, PriceList, load_prices, usual_price_file
@@ -237,7 +238,7 @@ def _target(options: _Options) -> Iterator[Target]:
     with ScanState(state_file(os.environ, Path.home(), name)) as state:
         if options.rescan:
             state.forget()
-        yield Target(sink, instance_id, state, prices)
+        yield Target(sink, instance_id, state, prices, Projects(projects_file(options.database)))
 
 
 def _server(server: str | None, api_key: str | None, instance_id: str | None) -> tuple[Any, str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from mosaic_telemetry.cli.projects import Projects
 from mosaic_telemetry.collectors import Choice, Collector, Converted, Delivery, Scan, ScanState, Sink, Task, plan_scan, to_event
 from mosaic_telemetry.collectors.readers import ReadingWatcher, UnitReader
 from mosaic_telemetry.pricing import PriceList
@@ -27,12 +28,14 @@ class Target:
         instance_id: which installation reports.
         state: what earlier scans for this target did; None for a dry run, which neither reads nor writes it.
         prices: the person's own price list.
+        projects: where the project of each task is noted, on this machine alone; None notes none.
     """
 
     sink: Sink | None
     instance_id: str
     state: ScanState | None
     prices: PriceList | None = None
+    projects: Projects | None = None
 
 
 @dataclass(slots=True)
@@ -113,6 +116,8 @@ def collect_from(collector: Collector, files: Sequence[Path], choice: Choice, ta
     left_out = sum(choice.concerns(task) and not choice.takes(task) for task in scan.collection.tasks)
     report = Report(scan, new, unfit, len(known), left_out)
     if target.sink is not None:
+        if target.projects is not None:
+            target.projects.keep(new)
         report.delivery = target.sink.deliver([converted.event for _, converted in new]) if new else Delivery()
         if target.state is not None and not report.delivery.undelivered:
             scan.settle(target.state, [converted.event.event_id for _, converted in new])

@@ -17,8 +17,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mosaic_telemetry.cli.hook_start import log, state_directory
+from mosaic_telemetry.cli.places import database_path
+from mosaic_telemetry.cli.projects import Projects, projects_file
 from mosaic_telemetry.client import TelemetryClient, TelemetryConfig
-from mosaic_telemetry.collectors.events import to_event
+from mosaic_telemetry.collectors.events import Converted, to_event
 from mosaic_telemetry.collectors.hook import Finding, Mark, read_session
 from mosaic_telemetry.collectors.values import Task
 from mosaic_telemetry.schema import TaskCompletionEvent, ValidationError
@@ -69,7 +71,8 @@ def work(transcript: Path, event: str) -> None:
     with _kept(folder, f"{target.name}\n{transcript}") as place:
         finding = _settled(transcript, Mark.decode(place.read_text("utf-8", "replace")), wait=event == "Stop")
         events = list(_events(finding.tasks, target.instance_id))
-        if not events or target.deliver(events):
+        if not events or target.deliver([converted.event for _, converted in events]):
+            Projects(projects_file(_database())).keep(events)
             place.write_text(finding.mark.encode(), "utf-8")
 
 
@@ -87,17 +90,22 @@ def _settled(transcript: Path, mark: Mark, *, wait: bool) -> Finding:
             time.sleep(_LOOK_S)
 
 
-def _events(tasks: Sequence[Task], instance_id: str) -> Iterator[TaskCompletionEvent]:
+def _events(tasks: Sequence[Task], instance_id: str) -> Iterator[tuple[Task, Converted]]:
     """As `collect` makes them: without tasks whose token counts are known to be wrong; one that does not fit keeps no other back."""
     for task in tasks:
         if task.unreliable:
             continue
         try:
-            yield to_event(task, instance_id).event
+            yield task, to_event(task, instance_id)
         except ValidationError as error:
             if any(problem.field == "instance_id" for problem in error.errors):
                 raise
             log(f"no event can be made of a task: {error}")
+
+
+def _database() -> Path:
+    """The local database."""
+    return Path(os.environ.get("MOSAIC_TELEMETRY_DATABASE") or database_path())
 
 
 class _Server:
@@ -126,10 +134,9 @@ class _Local:
     """The database on this machine."""
 
     def __init__(self) -> None:
-        from mosaic_telemetry.cli.common import default_database
         from mosaic_telemetry.cli.local import LocalSink
 
-        self._sink = LocalSink(Path(os.environ.get("MOSAIC_TELEMETRY_DATABASE") or default_database()))
+        self._sink = LocalSink(_database())
         self.name = self._sink.name
         self.instance_id = self._sink.instance_id
 

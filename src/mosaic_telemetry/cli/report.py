@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DayParam", "command", "sparkline"]
 
-_WHAT = ("day", "model", "task_type", "complexity", "harness", "provider")
+_WHAT = ("day", "model", "task_type", "complexity", "harness", "provider", "project")
 _ROWS = 12
 _BARS = "▁▂▃▄▅▆▇█"
 _DAYS = re.compile(r"(\d{1,4})d")
@@ -69,18 +69,36 @@ def command(
     Examples:
       mosaic-telemetry report
       mosaic-telemetry report --since 30d --by model
+      mosaic-telemetry report --by project
       mosaic-telemetry report --since 2026-01-01 --until 2026-01-31 --json
     """
     until = until or datetime.now(UTC).date()
     if since > until:
         raise click.UsageError(f"--since {since} lies after --until {until}")
     asked = asked_server(server)
+    if asked and "project" in by:
+        raise click.UsageError("projects never leave a machine, so that no server knows them: leave out --by project, or name a --database")
     totals = _from_server(asked, api_key, since, until) if asked else _from_database(database, since, until)
-    groups = by or ("day", "model", "task_type")
+    groups = {group: _grouped(totals, group, database, since, until) for group in by or ("day", "model", "task_type")}
     if as_json:
         print_json(_as_json(totals, groups, since, until))
     else:
         _show(totals, groups, since, until)
+
+
+def _grouped(totals: Mapping[TotalKey, Totals], group: str, database: Path, since: date, until: date) -> Mapping[str, Totals]:
+    """Totals by a dimension; by project from the notes on this machine, which know the tasks that were collected here."""
+    from mosaic_telemetry.engine.reporting import grouped
+
+    if group != "project":
+        return grouped(totals, group)
+    from mosaic_telemetry.cli.projects import Projects, projects_file
+    from mosaic_telemetry.engine.store import Totals
+
+    try:
+        return {project or "unknown": Totals(*sums) for project, sums in Projects(projects_file(database)).sums(since, until).items()}
+    except OSError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _from_database(database: Path, since: date, until: date) -> Mapping[TotalKey, Totals]:
@@ -108,7 +126,7 @@ def _from_server(server: str, api_key: str | None, since: date, until: date) -> 
         raise click.ClickException(f"{server} answered with something that is no report; is its version that of this program?") from error
 
 
-def _as_json(totals: Mapping[TotalKey, Totals], groups: Sequence[str], since: date, until: date) -> dict[str, Any]:
+def _as_json(totals: Mapping[TotalKey, Totals], groups: Mapping[str, Mapping[str, Totals]], since: date, until: date) -> dict[str, Any]:
     from mosaic_telemetry.engine.reporting import cost_per_success, grouped, success_rate
 
     def row(total: Totals) -> dict[str, Any]:
@@ -119,11 +137,11 @@ def _as_json(totals: Mapping[TotalKey, Totals], groups: Sequence[str], since: da
         "since": since.isoformat(),
         "until": until.isoformat(),
         "total": row(all_of_it) if all_of_it else None,
-        "by": {group: {name: row(total) for name, total in grouped(totals, group).items()} for group in groups},
+        "by": {group: {name: row(total) for name, total in rows.items()} for group, rows in groups.items()},
     }
 
 
-def _show(totals: Mapping[TotalKey, Totals], groups: Sequence[str], since: date, until: date) -> None:
+def _show(totals: Mapping[TotalKey, Totals], groups: Mapping[str, Mapping[str, Totals]], since: date, until: date) -> None:
     from rich.console import Console
 
     from mosaic_telemetry.engine.reporting import cost_per_success, grouped, success_rate
@@ -143,8 +161,8 @@ def _show(totals: Mapping[TotalKey, Totals], groups: Sequence[str], since: date,
     if len(days) > 1:
         stretch = [(since + timedelta(days=day)).isoformat() for day in range((until - since).days + 1)]
         console.print(f"spend {sparkline([days[day].cost_usd_micros if day in days else 0 for day in stretch][-60:])}")
-    for group in groups:
-        console.print(_table(group, grouped(totals, group)))
+    for group, rows in groups.items():
+        console.print(_table(group, rows))
 
 
 def _table(group: str, rows: Mapping[str, Totals]) -> Table:
@@ -161,7 +179,14 @@ def _table(group: str, rows: Mapping[str, Totals]) -> Table:
     for name, total in shown:
         rate = success_rate(total) or 0.0
         amounts = numbers.count(total.input_tokens), numbers.count(total.output_tokens)
-        table.add_row(name, f"{total.events:,}", *amounts, _spend(total), numbers.share(rate), numbers.cost(cost_per_success(total)))
+        table.add_row(
+            Path(name).name if group == "project" else name,
+            f"{total.events:,}",
+            *amounts,
+            _spend(total),
+            numbers.share(rate),
+            numbers.cost(cost_per_success(total)),
+        )
     if len(rows) > len(shown):
         table.add_row(f"and {len(rows) - len(shown)} more", *[""] * 6, style="dim")
     return table
