@@ -70,15 +70,15 @@ def measure(settings, timeout):
 @pytest.mark.parametrize("where", ["up", "dead", "black hole"])
 def test_no_call_blocks_the_loop(settings, server, dead_url, black_hole, where, program):
     url = {"up": server.url, "dead": dead_url, "black hole": black_hole}[where]
-    rounds = []
-    for _ in range(3):
+    best: dict[str, float] = {}
+    for _ in range(8):  # what blocks does so every time; what a machine under load does besides comes and goes
         program("track(new_client(), 300); os._exit(0)", server_url=url).end()  # something to take up
-        rounds.append(measure(settings(server_url=url, request_timeout=1), 0.5))
-    # The best of three rounds: what blocks does so every time, what the machine does besides comes and goes.
-    best = {name: min(calls[name][1] for calls in rounds) for name in rounds[0]}
-    noise = best.pop("nothing")
-    # The first use imports what sends, in a thread; the loop turns meanwhile, but shares the interpreter's lock with it.
-    del best["aenter"]
-    assert all(calls["aenter"][0] >= 2 for calls in rounds), "the loop stood still while what sends was imported"
-    slow = {name: round(gap, 1) for name, gap in best.items() if gap > 3 * PROMISED * 1000 + noise}
+        calls = measure(settings(server_url=url, request_timeout=1), 0.5)
+        assert calls["aenter"][0] >= 2, "the loop stood still while what sends was imported"
+        best = {name: min(gap, best.get(name, gap)) for name, (_, gap) in calls.items()}
+        limit = 3 * PROMISED * 1000 + best["nothing"]
+        # The first use imports what sends, in a thread; the loop turns meanwhile, but shares the interpreter's lock with it.
+        slow = {name: round(gap, 1) for name, gap in best.items() if gap > limit and name not in {"nothing", "aenter"}}
+        if not slow:
+            break
     assert not slow, f"the loop stood still, in ms: {slow}"

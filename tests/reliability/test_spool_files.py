@@ -75,6 +75,14 @@ def test_no_empty_directories_pile_up(new_client, new_event, deliver_rest, spool
     assert list(spool.iterdir()) == []
 
 
+def test_files_that_hold_no_event_leave_no_directory(directory, deliver_rest, spool):
+    """What a process left that was killed right after its events were sent, or amid its first."""
+    for number, content in enumerate([b"", b"torn", b"\n"]):
+        directory.joinpath(f"0000000000001-1-{number:08}.jsonl").write_bytes(content)
+    assert deliver_rest()
+    assert list(spool.iterdir()) == []
+
+
 def test_a_process_that_ends_by_itself_leaves_nothing(program, server, spool):
     done = program("client = new_client(); client.start(); track(client, 3)").end()
     assert set(server.events) == set(done.ids)

@@ -74,7 +74,7 @@ class TelemetryClient(AsyncForms):
             if not isinstance(event, TaskCompletionEvent):  # a caller without a type checker may pass anything
                 self._bad_value("event", event, "a TaskCompletionEvent (client.event_builder.build makes one)")
                 return
-            if captured(event):
+            if captured(event) or not self.config.enabled:
                 return
             if self._pid != os.getpid():
                 self.after_fork()
@@ -207,7 +207,10 @@ class TelemetryClient(AsyncForms):
     def _request_flush(self, end: float) -> FlushRequest | None:
         """Ask the sender to send all; None where nothing waits."""
         self._notice_fork()
-        if not self.config.enabled or (self._queue.size == 0 and self._worker is None and not self._queue.recover()):
+        if not self.config.enabled:
+            return None
+        if self._queue.size == 0 and self._worker is None and not self._queue.recover():
+            self._queue.close()
             return None
         from mosaic_telemetry.client.worker import FlushRequest
 
