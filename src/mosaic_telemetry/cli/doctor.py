@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mosaic_telemetry.cli import numbers
 from mosaic_telemetry.cli.common import json_option, print_json, spool_option
 
+if TYPE_CHECKING:
+    from mosaic_telemetry.collectors import Collector, Skipped
+
 __all__ = ["command"]
+
+_NAMED = 5  # what could not be read, of each harness
 
 
 @click.command()
+@click.option("--spool-only", is_flag=True, help="Do not look at the harnesses: their logs are read for it.")
 @spool_option
 @json_option
-def command(spool_dir: str | None, *, as_json: bool) -> None:
-    """Show what waits in the spool: for which server, how many events, and since when."""
+def command(spool_dir: str | None, *, spool_only: bool, as_json: bool) -> None:
+    """Show the harnesses on this machine, what their logs hold and what of them cannot be read, and what waits in the spool.
+
+    Nothing is sent or noted.
+    """
     from mosaic_telemetry.client.config import TelemetryConfig, resolve_config
     from mosaic_telemetry.client.spoolinfo import summarise_spools
 
     override = {} if spool_dir is None else {"spool_dir": spool_dir}
     root = resolve_config(TelemetryConfig.from_env({"MOSAIC_TELEMETRY_ENABLED": "false"}, **override)).spool_dir
     spools = [] if root is None else summarise_spools(root)
+    harnesses = [] if spool_only else _harnesses()
     if as_json:
-        print_json({"spool_dir": root, "spools": [asdict(spool) for spool in spools]})
+        print_json({"harnesses": harnesses, "spool_dir": root, "spools": [asdict(spool) for spool in spools]})
         return
+    for harness in harnesses:
+        _show_harness(harness)
+    if not harnesses and not spool_only:
+        click.echo("no harness found at its usual place")
     click.echo(f"spool: {root}")
     for spool in spools:
         since = "" if spool.oldest is None else f", last written {numbers.duration(max(time.time() - spool.oldest, 0.0) * 1000)} ago"
@@ -36,3 +55,79 @@ def command(spool_dir: str | None, *, as_json: bool) -> None:
         click.echo("  nothing waits")
     else:
         click.echo("  `mosaic-telemetry flush` sends what no running process holds")
+
+
+def _harnesses() -> list[dict[str, Any]]:
+    """What is known of each harness that keeps sessions at its usual place."""
+    from mosaic_telemetry.collectors import COLLECTORS
+
+    found = []
+    for collector in COLLECTORS:
+        files: list[Path] = []
+        problems: list[str] = []
+        for place in collector.places(os.environ, Path.home()):
+            try:
+                files += collector.find(place)
+            except OSError as error:
+                problems.append(f"{error.filename}: cannot be read: {error.strerror}")
+        if files or problems:
+            found.append(_harness(collector, files, problems))
+    return found
+
+
+def _harness(collector: Collector, files: Sequence[Path], problems: Sequence[str]) -> dict[str, Any]:
+    from mosaic_telemetry.cli.progress import ProgressWatcher
+    from mosaic_telemetry.collectors import Choice, UnitReader, plan_scan
+
+    now_ms = time.time_ns() // 1_000_000
+    with ProgressWatcher(verbose=False) as progress:
+        watcher = _Noting(progress)
+        collection = plan_scan(collector, files, Choice(unreliable=True), now_ms=now_ms).run(UnitReader(watcher), now_ms).collection
+    newest = max((task.ended_ms for task in collection.tasks), default=None)
+    return {
+        "harness": collector.name,
+        "title": collector.title,
+        "versions": sorted({task.version for task in collection.tasks} - {""}),
+        "places": sorted({str(place) for place in collector.places(os.environ, Path.home()) if place.exists()}),
+        "files": len(files),
+        "sessions": len(collection.totals),
+        "tasks": len(collection.tasks),
+        "running": collection.running,
+        "unreliable": sum(task.unreliable for task in collection.tasks),
+        "newest_ms": newest,
+        "skipped": collection.skipped,
+        "unreadable": [*problems, *map(str, watcher.skipped)],
+        "models": dict(Counter(task.model for task in collection.tasks).most_common()),
+    }
+
+
+class _Noting:
+    """Keeps what could not be read, as far as a person will look at it, and passes the rest on."""
+
+    _MOST = 100
+
+    def __init__(self, progress: Any) -> None:
+        self.skipped: list[Skipped] = []
+        self.expect = progress.expect
+        self.advance = progress.advance
+
+    def skip(self, skipped: Skipped) -> None:
+        if len(self.skipped) < self._MOST:
+            self.skipped.append(skipped)
+
+
+def _show_harness(harness: Mapping[str, Any]) -> None:
+    versions = harness["versions"]
+    named = "" if not versions else f" {versions[0]}" if len(versions) == 1 else f" {versions[0]} … {versions[-1]}"
+    click.echo(f"{harness['title']}{named}: {', '.join(harness['places'])}")
+    counts = [f"{harness['files']:,} files", f"{harness['sessions']:,} sessions", f"{harness['tasks']:,} finished tasks"]
+    counts += [f"{harness['running']:,} running"] if harness["running"] else []
+    counts += [f"{harness['unreliable']:,} with unreliable token counts"] if harness["unreliable"] else []
+    if harness["newest_ms"] is not None:
+        counts.append(f"the newest {numbers.duration(max(0.0, time.time() * 1000 - harness['newest_ms']))} ago")
+    click.echo(f"  {', '.join(counts)}")
+    problems = harness["unreadable"]
+    if problems:
+        click.echo(f"  could not be read: {max(harness['skipped'], len(problems)):,} lines or files")
+        for problem in problems[:_NAMED]:
+            click.echo(f"    {problem}")

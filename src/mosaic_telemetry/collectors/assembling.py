@@ -174,6 +174,7 @@ def _task(turn: Turn, parts: Sequence[Turn], found: Sequence[ModelCall], harness
         folder=turn.folder,
         evidence=_evidence(turn, whole, window),
         files=_files([turn, *parts], calls),
+        version=turn.version,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 from mosaic_telemetry.collectors.shell import AndOr, Node, Opaque, Pipeline, Script, Simple, parse, simple_commands
@@ -49,8 +50,8 @@ def observe(command: str, *, succeeded: bool | None, output: str) -> Verdicts:
         succeeded: whether its exit status was 0; None where that is not known.
         output: standard output and error, as far as recorded.
     """
-    node = _unwrap(parse(command))
-    leaves = [_leaf(simple, output) for simple in simple_commands(node)]
+    node, simples = _structure(command)
+    leaves = [_leaf(*simple, output) for simple in simples]
     present = _union(leaf.gates for leaf in leaves)
     if not present:
         return {}
@@ -70,14 +71,19 @@ def _union(sets: Iterable[frozenset[QualityGate]]) -> frozenset[QualityGate]:
     return frozenset[QualityGate]().union(*sets)
 
 
-def _leaf(simple: Simple, output: str) -> _Leaf:
-    words = without_wrappers(simple.words)
-    gates = gates_of(simple.words)
+@lru_cache(maxsize=2048)  # agents run the same few commands again and again
+def _structure(command: str) -> tuple[Node, tuple[tuple[Simple, tuple[str, ...], frozenset[QualityGate]], ...]]:
+    """The commands in a command line, and of each simple one its words without wrappers and its gates."""
+    node = _unwrap(parse(command))
+    return node, tuple((simple, tuple(without_wrappers(simple.words)), gates_of(simple.words)) for simple in simple_commands(node))
+
+
+def _leaf(simple: Simple, words: tuple[str, ...], gates: frozenset[QualityGate], output: str) -> _Leaf:
     if gates and missing_tool(output, words[0]):
         return _Leaf(simple, frozenset(), (False,))  # it failed without having checked anything
     if gates and missing_module(output, words[0]):
         return _Leaf(simple, gates, (False,), missing=True)
-    if words[:1] == ["false"]:
+    if words[:1] == ("false",):
         return _Leaf(simple, gates, (False,))
     return _Leaf(simple, gates, (True,) if not words or words[0] in _PREPARING else (True, False))
 

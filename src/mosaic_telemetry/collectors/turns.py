@@ -61,6 +61,7 @@ class Turn:
         file: where it was read.
         folder: where the agent worked; empty where the log does not tell.
         prompted: where in the file the prompt stands.
+        version: that of the harness; empty where the log does not tell.
     """
 
     key: str
@@ -91,6 +92,7 @@ class Turn:
     file: Path | None = None
     folder: str = ""
     prompted: str = ""
+    version: str = ""
 
     def links(self) -> Iterator[str]:
         """The ids that may stand in other files too."""

@@ -130,6 +130,7 @@ class Task:
         folder: where the agent worked, as the log tells it; empty where it does not. It never leaves this machine.
         evidence: by number, where it comes from, apart from what the calls themselves tell.
         files: all files that tell of it.
+        version: that of the harness; empty where the log does not tell.
     """
 
     identity: str
@@ -152,6 +153,7 @@ class Task:
     folder: str = ""
     evidence: Mapping[str, Evidence] = field(default_factory=dict, compare=False)
     files: frozenset[Path] = field(default=frozenset(), compare=False)
+    version: str = field(default="", compare=False)
 
     @property
     def usage(self) -> TokenUsage:

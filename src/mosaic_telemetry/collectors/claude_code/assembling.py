@@ -175,6 +175,7 @@ def _task(draft: Draft, answers: list[Answer], largest: Counter[tuple[str, str]]
         folder=draft.folder,
         evidence=_evidence(draft, window),
         files=frozenset(draft.files),
+        version=max((answer.version for answer in answers), key=_version_key, default=""),
     )
 
 
@@ -219,6 +220,11 @@ def _notes(draft: Draft, answers: Sequence[Answer], window: int | None) -> froze
         Note.NO_DURATION: draft.work.total == 0,
     }
     return frozenset(note for note, holds in found.items() if holds)
+
+
+def _version_key(version: str) -> tuple[int, ...]:
+    found = _VERSION.match(version)
+    return tuple(map(int, found.groups())) if found else ()
 
 
 def _underreports(version: str) -> bool:

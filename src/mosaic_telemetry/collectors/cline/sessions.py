@@ -89,6 +89,7 @@ class _SessionLog:
             alone: whether there are no files of the session's agents: then what they used is known from `info` only.
         """
         for turn in self._turns:
+            turn.version = as_text(as_mapping(as_mapping(info.get("metadata")).get("sessionHistoryOrigin")).get("version"))
             turn.folder = as_text(info.get("cwd")) or as_text(info.get("workspace_root"))
             answers = [answer for answer in self._answers if answer.turn is turn]
             for answer, usage in zip(answers, usages([answer.counts for answer in answers]), strict=True):

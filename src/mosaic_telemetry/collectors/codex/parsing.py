@@ -51,6 +51,7 @@ class Rollout:
         self._meter = Meter()
         self._path = path
         self._folder = ""
+        self._version = ""
         self._line = 0
         self._current = self._new("")
         self._turns = [self._current]
@@ -62,6 +63,7 @@ class Rollout:
         """The turns found, oldest first, each with its key; the first has no prompt and may be empty."""
         for turn in self._turns:
             turn.folder = turn.folder or self._folder
+            turn.version = self._version
             words = self._words.get(id(turn))
             if words is not None and not turn.key:
                 # What was said, after how many tokens, and what the first answer took: the same in every copy and earlier state.
@@ -107,6 +109,7 @@ class Rollout:
         self._session = self._root = self._current.session = session or self._session
         self._provider = as_text(payload.get("model_provider"))
         self._folder = as_text(payload.get("cwd"))
+        self._version = as_text(payload.get("cli_version"))
         self._meter.inherited = bool(payload.get("forked_from_id"))
         subagent = as_mapping(payload.get("source")).get("subagent")
         if subagent is not None or payload.get("thread_source") == "subagent":
