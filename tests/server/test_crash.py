@@ -75,7 +75,7 @@ def test_events_that_were_not_counted_when_the_process_died_are_counted_by_the_n
     with open_engine(own_server.database) as engine:
         engine.roll_up()
         assert engine.verify() == []
-    assert rows(own_server.database, "SELECT events FROM shares") == [(50,)] * 6
+    assert set(rows(own_server.database, "SELECT events FROM shares")) == {(50,)}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -93,6 +93,9 @@ def test_a_graceful_stop_finishes_what_was_accepted_and_exits_with_0(own_server,
     assert (code, errors) == (0, "")
     assert not Path(f"{own_server.database}-wal").exists(), "the last connection was not closed"
     assert {row[0].hex() for row in rows(own_server.database, "SELECT event_id FROM events")} >= {event_id.replace("-", "") for event_id in acknowledged}
+    with open_engine(own_server.database) as engine:
+        engine.roll_up()
+        assert engine.verify() == []
     assert rows(own_server.database, "SELECT (SELECT max(sequence) FROM events) - counted FROM cell_state") == [(0,)]
 
 
