@@ -6,6 +6,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from mosaic_telemetry.engine import Engine
+from mosaic_telemetry.server.answers import Answers
 from mosaic_telemetry.server.bodies import Readers
 from mosaic_telemetry.server.dashboard import ROUTES as DASHBOARD
 from mosaic_telemetry.server.docs import ROUTES as DOCS
@@ -34,4 +35,5 @@ def create_app(engine: Engine) -> Starlette:
     app.router.redirect_slashes = False
     app.state.engine = engine
     app.state.readers = Readers()
+    app.state.answers = Answers(engine.predict)
     return app

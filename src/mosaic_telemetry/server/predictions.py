@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from mosaic_telemetry.engine import Engine, FormError
-from mosaic_telemetry.schema import BatchPredictionResponse, PredictionQuery, ValidationError, from_dict
+from mosaic_telemetry.schema import PredictionQuery, ValidationError, from_dict
+from mosaic_telemetry.server.answers import Answers
 from mosaic_telemetry.server.bodies import ACCEPTED_CODINGS, read_body
 
 __all__ = ["predict_batch", "predict_one"]
@@ -16,19 +16,20 @@ __all__ = ["predict_batch", "predict_one"]
 async def predict_batch(request: Request) -> Response:
     """Answer up to 50 queries."""
     engine: Engine = request.app.state.engine
-    results = engine.predict(engine.read_queries(await read_body(request)))
-    return _json(BatchPredictionResponse(results=results))
+    answers: Answers = request.app.state.answers
+    results = answers.give(engine.read_queries(await read_body(request)))
+    return _json(b'{"results":[' + b",".join(results) + b"]}")
 
 
 async def predict_one(request: Request) -> Response:
     """Answer the query in the URL."""
-    engine: Engine = request.app.state.engine
+    answers: Answers = request.app.state.answers
     try:
         query = from_dict(PredictionQuery, request.query_params)
     except ValidationError as error:
         raise FormError("; ".join(map(str, error.errors))) from error
-    return _json(engine.predict([query])[0])
+    return _json(answers.give([query])[0])
 
 
-def _json(value: object) -> Response:
-    return Response(msgspec.json.encode(value), headers={"Accept-Encoding": ACCEPTED_CODINGS}, media_type="application/json")
+def _json(body: bytes) -> Response:
+    return Response(body, headers={"Accept-Encoding": ACCEPTED_CODINGS}, media_type="application/json")
