@@ -8,9 +8,11 @@ import os
 from pathlib import Path
 
 import click
+from starlette.applications import Starlette
 
 from mosaic_telemetry.cli.common import json_option
 from mosaic_telemetry.cli.database import database_option, open_database
+from mosaic_telemetry.engine import Engine
 from mosaic_telemetry.server import bind, create_app, reserve, run, run_workers
 
 __all__ = ["command"]
@@ -26,9 +28,18 @@ __all__ = ["command"]
     show_default=True,
     help="Processes that answer requests. From 2 on one more keeps the statistics, and one watches over all of them.",
 )
+@click.option("--otlp", is_flag=True, help="Take the OpenTelemetry of Claude Code, Codex and Gemini CLI as well: /v1/logs, /v1/metrics.")
+@click.option(
+    "--otlp-quiet",
+    type=click.FloatRange(min=0, min_open=True),
+    default=900.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time without a word after which a task that came by --otlp counts as finished.",
+)
 @database_option
 @json_option
-def command(host: str, port: int, workers: int, database: Path, *, as_json: bool) -> None:
+def command(host: str, port: int, workers: int, database: Path, *, otlp: bool, otlp_quiet: float, as_json: bool) -> None:
     """Run the server until SIGTERM or Ctrl-C.
 
     It needs nothing but a SQLite file. Instances and API keys come from `mosaic-telemetry admin create-instance`, also while
@@ -49,12 +60,20 @@ def command(host: str, port: int, workers: int, database: Path, *, as_json: bool
     def ready() -> None:
         click.echo(line)
 
+    def new_app(engine: Engine) -> Starlette:
+        app = create_app(engine)
+        if not otlp:
+            return app
+        from mosaic_telemetry.cli.otlp import add_receiver
+
+        return add_receiver(app, database.with_name(f"{database.name}-otlp"), otlp_quiet)
+
     with bound:
         with open_database(database, keep=workers == 1) as engine:
             if workers == 1:
-                run(create_app(engine), bound, ready)
+                run(new_app(engine), bound, ready)
                 return
         # The database was made or brought up to date, and is closed again: no connection may pass through a fork.
-        code = run_workers(workers, bound, create_app, lambda keep: open_database(database, keep=keep), ready)
+        code = run_workers(workers, bound, new_app, lambda keep: open_database(database, keep=keep), ready)
     if code:
         raise SystemExit(code)

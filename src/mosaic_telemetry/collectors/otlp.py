@@ -1,0 +1,265 @@
+"""A harness's own OpenTelemetry logs (OTLP), reduced on arrival to what a task is made of.
+
+Law: a `Fact` holds numbers, categories, times, ids, a model's and a provider's name, and nothing else. What a prompt asks for, what a
+command checks and which kinds of files were touched is decided here, and the text is gone with the request. Attributes that are not
+named below are never looked at: those of persons and accounts are among them.
+
+Claude Code, Codex and Gemini CLI are understood; records of others are passed over. Numbers may come as text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import PurePath
+from typing import Any, Self
+
+from mosaic_telemetry.collectors.events import public_model
+from mosaic_telemetry.collectors.gates import observe
+from mosaic_telemetry.collectors.kinds import type_from_prompt
+from mosaic_telemetry.collectors.languages import names_in
+from mosaic_telemetry.collectors.untrusted import as_count, as_list, as_mapping, as_milliseconds, as_moment, as_text
+from mosaic_telemetry.schema import TaskType
+
+__all__ = ["Fact", "facts_in"]
+
+_DAY_MS = 86_400_000
+_NAME = 100
+_EDITING = frozenset({"Edit", "MultiEdit", "NotebookEdit", "Write", "apply_patch", "edit", "replace", "write_file"})
+_READING = frozenset({"Read", "read_file"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One thing that happened.
+
+    Attributes:
+        harness: `claude-code`, `codex` or `gemini`.
+        session: the harness's id of the session.
+        prompt: the harness's id of the prompt; empty where it gives none.
+        kind: `prompt`, `request`, `error`, `tool` or `start`.
+        id: tells two records of the same thing; the same for a record that is sent again.
+        at_ms: when it ended, in milliseconds since 1970.
+        took_ms: how long it took.
+        uncached, cache_read, cache_write, output: tokens of a request.
+        micros: what the harness says that a request cost, in micro-dollars; 0 where it does not.
+        asked: the kind of work that a prompt asks for.
+        gates: what a command checked, and whether that passed.
+        edited, read: files by a hash of their path, with their suffix.
+    """
+
+    harness: str
+    session: str
+    prompt: str
+    kind: str
+    id: str
+    at_ms: int
+    took_ms: int = 0
+    model: str = ""
+    provider: str = ""
+    aside: bool = False
+    uncached: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    output: int = 0
+    micros: int = 0
+    asked: str = TaskType.UNKNOWN.value
+    gates: Mapping[str, bool] = field(default_factory=dict)
+    edited: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
+
+    def encode(self) -> str:
+        """As text that `decode` reads."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def decode(cls, text: str) -> Self:
+        """The fact in a text that `encode` made."""
+        found = json.loads(text)
+        return cls(**{**found, "edited": tuple(found["edited"]), "read": tuple(found["read"])})
+
+
+def facts_in(body: Any) -> Iterator[Fact]:
+    """The facts in the body of an OTLP logs request, in its JSON form. What does not fit is passed over; never raises.
+
+    Args:
+        body: an `ExportLogsServiceRequest` as its JSON says it, with field names in camelCase.
+    """
+    for resource in map(as_mapping, as_list(as_mapping(body).get("resourceLogs"))):
+        for scope in map(as_mapping, as_list(resource.get("scopeLogs"))):
+            for record in map(as_mapping, as_list(scope.get("logRecords"))):
+                fact = _fact(record)
+                if fact is not None:
+                    yield fact
+
+
+def _fact(record: Mapping[str, Any]) -> Fact | None:
+    """What a record tells; None for one that tells nothing of a task."""
+    said = _Attributes(record)
+    harness, _, event = said.text("event.name").partition(".")
+    if not event and as_text(_value(record.get("body"))).startswith("claude_code."):
+        harness, event = "claude_code", harness
+    session = said.text("session.id") or said.text("conversation.id")
+    at = said.moment()
+    reader = _READERS.get((harness, event))
+    if reader is None or not session or at is None:
+        return None
+    found = reader(said)
+    if found is None:
+        return None
+    name = said.text("request_id") or said.text("tool_use_id") or said.text("call_id")
+    prompt = said.text("prompt.id") or said.text("prompt_id")
+    known = {"harness": _HARNESSES[harness], "session": session[:200], "prompt": prompt[:200], "at_ms": at}
+    text = json.dumps([known, found, name or said.text("event.sequence")], sort_keys=True)
+    identity = f"{found['kind']} {name[:100]}" if name else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    return Fact(**known, id=identity, **found)
+
+
+class _Attributes:
+    """The attributes of a record, by name."""
+
+    def __init__(self, record: Mapping[str, Any]) -> None:
+        self._record = record
+        self._found = {as_text(item.get("key")): _value(item.get("value")) for item in map(as_mapping, as_list(record.get("attributes")))}
+
+    def text(self, name: str) -> str:
+        value = self._found.get(name)
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else as_text(value)
+
+    def count(self, name: str, most: int = 0) -> int:
+        value = self._found.get(name)
+        if isinstance(value, str):
+            value = int(value) if value.isdecimal() and len(value) < 16 else None
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        return as_count(value, most) if most else as_count(value)
+
+    def truth(self, name: str) -> bool | None:
+        return {"true": True, "false": False}.get(str(self._found.get(name)).lower())
+
+    def document(self, name: str) -> Mapping[str, Any]:
+        """An attribute that is a JSON object as text."""
+        try:
+            return as_mapping(json.loads(self.text(name) or "{}"))
+        except (ValueError, RecursionError):
+            return {}
+
+    def moment(self) -> int | None:
+        """When it was, in milliseconds since 1970."""
+        times = (self._record.get("timeUnixNano"), self._record.get("observedTimeUnixNano"))
+        numbers = (int(text) // 1_000_000 for text in map(str, times) if text.isdecimal() and len(text) < 25)
+        return as_moment(self.text("event.timestamp")) or next((at for at in map(as_milliseconds, numbers) if at), None)
+
+
+def _value(value: Any) -> Any:
+    """An `AnyValue`; texts, numbers and truths only."""
+    found = as_mapping(value)
+    for name in ("stringValue", "boolValue", "doubleValue"):
+        if name in found:
+            return found[name]
+    number = found.get("intValue")
+    return int(number) if isinstance(number, str) and number.lstrip("-").isdecimal() and len(number) < 21 else number
+
+
+def _prompt(said: _Attributes) -> dict[str, Any]:
+    return {"kind": "prompt", "asked": type_from_prompt(said.text("prompt")).value}
+
+
+def _claude_request(said: _Attributes) -> dict[str, Any]:
+    money = said.count("cost_usd_micros", 10**12)
+    return {
+        **_model(said, "anthropic"),
+        "kind": "request",
+        "uncached": said.count("input_tokens"),
+        "cache_read": said.count("cache_read_tokens"),
+        "cache_write": said.count("cache_creation_tokens"),
+        "output": said.count("output_tokens"),
+        "micros": money,
+        "aside": said.text("query_source").startswith("agent"),
+    }
+
+
+def _codex_start(said: _Attributes) -> dict[str, Any]:
+    return {"kind": "start", "provider": said.text("provider_name").lower()[:_NAME]}
+
+
+def _codex_request(said: _Attributes) -> dict[str, Any] | None:
+    # The end of an answer is told twice; only one of the two has the counts.
+    if said.text("event.kind") != "response.completed" or not said.text("input_token_count"):
+        return None
+    read = said.count("input_token_count")
+    cached = min(read, said.count("cached_token_count"))
+    written = min(read - cached, said.count("cache_write_token_count"))
+    # `duration_ms` of this record is that of its last event, not that of the request.
+    tokens = {"uncached": read - cached - written, "cache_read": cached, "cache_write": written, "output": said.count("output_token_count")}
+    return {"kind": "request", "model": public_model(said.text("model"))[:_NAME], **tokens}
+
+
+def _codex_http(said: _Attributes) -> dict[str, Any]:
+    status = said.count("http.response.status_code", 999)
+    return {"kind": "tool" if 200 <= status < 300 else "error", "took_ms": said.count("duration_ms", _DAY_MS)}
+
+
+def _gemini_request(said: _Attributes) -> dict[str, Any]:
+    read = said.count("input_token_count")
+    cached = min(read, said.count("cached_content_token_count"))
+    output = said.count("output_token_count") + said.count("thoughts_token_count")
+    tokens = {"uncached": read - cached + said.count("tool_token_count"), "cache_read": cached, "output": output}
+    return {"kind": "request", **_model(said, "google"), **tokens}
+
+
+def _error(said: _Attributes) -> dict[str, Any]:
+    return {"kind": "error", "took_ms": said.count("duration_ms", _DAY_MS)}
+
+
+def _model(said: _Attributes, provider: str) -> dict[str, Any]:
+    return {"model": public_model(said.text("model"))[:_NAME], "provider": provider, "took_ms": said.count("duration_ms", _DAY_MS)}
+
+
+def _tool(said: _Attributes) -> dict[str, Any]:
+    """A tool call: its time, what it checked, and what kinds of files it touched."""
+    given = {**said.document("tool_input"), **said.document("tool_parameters"), **said.document("arguments"), **said.document("function_args")}
+    name = said.text("tool_name") or said.text("function_name")
+    command = next((text for key in ("full_command", "command", "cmd") if (text := as_text(given.get(key)))), "")
+    output = said.text("output")
+    succeeded = said.truth("success")
+    if "Process exited with code" in output:  # Codex: the tool worked, whatever the command said
+        succeeded = "Process exited with code 0" in output
+    status = said.document("metadata").get("exitCode")  # Gemini CLI likewise
+    if isinstance(status, int):
+        succeeded = status == 0
+    path = next((text for key in ("file_path", "absolute_path", "path") if (text := as_text(given.get(key)))), "")
+    verdicts = observe(command, succeeded=succeeded, output=output) if command else {}
+    return {
+        "kind": "tool",
+        "took_ms": said.count("duration_ms", _DAY_MS),
+        "gates": {gate.value: passed for gate, passed in verdicts.items()},
+        "edited": (_faceless(path),) if path and name in _EDITING else (),
+        "read": tuple(sorted({_faceless(text) for text in names_in(command)} | ({_faceless(path)} if path and name in _READING else set()))),
+    }
+
+
+def _faceless(path: str) -> str:
+    """A file that can be told from others, and of which nothing shows but its suffix."""
+    suffix = PurePath(path).suffix
+    return f"{hashlib.sha256(path.encode('utf-8', 'replace')).hexdigest()[:16]}{suffix if len(suffix) <= 8 else ''}"
+
+
+_HARNESSES = {"claude_code": "claude-code", "codex": "codex", "gemini_cli": "gemini"}
+_READERS = {
+    ("claude_code", "user_prompt"): _prompt,
+    ("claude_code", "api_request"): _claude_request,
+    ("claude_code", "api_error"): _error,
+    ("claude_code", "tool_result"): _tool,
+    ("codex", "conversation_starts"): _codex_start,
+    ("codex", "user_prompt"): _prompt,
+    ("codex", "sse_event"): _codex_request,
+    ("codex", "api_request"): _codex_http,
+    ("codex", "tool_result"): _tool,
+    ("gemini_cli", "user_prompt"): _prompt,
+    ("gemini_cli", "api_response"): _gemini_request,
+    ("gemini_cli", "api_error"): _error,
+    ("gemini_cli", "tool_call"): _tool,
+}

@@ -1,0 +1,89 @@
+"""From the facts of a session's OpenTelemetry to its tasks.
+
+A task goes from a prompt to the last fact before the next. Each request counts once, by its id. A task is finished when a later
+prompt follows in its session, or when nothing more has come for a while; the caller knows when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from mosaic_telemetry.collectors.assembling import assemble_turns
+from mosaic_telemetry.collectors.claude_code.serving import window_of
+from mosaic_telemetry.collectors.otlp import Fact
+from mosaic_telemetry.collectors.outcomes import Ending
+from mosaic_telemetry.collectors.serving import provider_named, provider_of_model
+from mosaic_telemetry.collectors.turns import Check, Turn
+from mosaic_telemetry.collectors.values import ModelCall, Task
+from mosaic_telemetry.pricing import TokenUsage
+from mosaic_telemetry.schema import Harness, QualityGate, TaskType
+
+__all__ = ["group_facts", "tasks_of"]
+
+_OF = {"claude-code": Harness.CLAUDE_CODE}
+
+
+def group_facts(facts: Iterable[Fact]) -> list[list[Fact]]:
+    """The facts of one session, each prompt's by itself, in order of time; those before any prompt are left out.
+
+    Facts that name their prompt go with it; others go with the last prompt before them.
+    """
+    ordered = sorted({fact.id: fact for fact in facts}.values(), key=lambda fact: (fact.at_ms, fact.kind != "prompt", fact.id))
+    groups: dict[str, list[Fact]] = {}
+    current = ""
+    start: list[Fact] = []
+    for fact in ordered:
+        if fact.kind == "start":
+            start = [fact]
+            continue
+        if fact.kind == "prompt":
+            current = fact.prompt or f"{fact.session} {fact.at_ms}"
+        key = fact.prompt or current
+        if key:
+            groups.setdefault(key, [*start]).append(fact)
+    return sorted(groups.values(), key=lambda group: group[-1].at_ms)
+
+
+def tasks_of(group: Sequence[Fact], now_ms: int) -> Sequence[Task]:
+    """The task of one prompt's facts; none where no model answered."""
+    begun = next((fact for fact in group if fact.kind != "start"), None)
+    if begun is None:
+        return ()
+    turn = Turn(key=f"otlp {begun.harness} {begun.session} {begun.prompt or begun.at_ms}", session=begun.session)
+    provider = next((fact.provider for fact in group if fact.kind == "start"), "")
+    largest = max((fact.uncached + fact.cache_read + fact.cache_write for fact in group if not fact.aside), default=0)
+    turn.started_ms = begun.at_ms - begun.took_ms
+    for line, fact in enumerate(group):
+        if fact.kind == "start":
+            continue
+        turn.ended_ms = max(turn.ended_ms or 0, fact.at_ms)
+        turn.work.add(fact.at_ms - fact.took_ms, fact.at_ms)
+        turn.asked = TaskType(fact.asked) if fact.kind == "prompt" else turn.asked
+        turn.edited |= set(fact.edited)
+        turn.read |= set(fact.read)
+        if fact.kind == "tool":
+            turn.tool_calls.add(fact.id)
+            if fact.gates:
+                turn.checks[fact.id] = Check((fact.at_ms, line), {QualityGate(gate): passed for gate, passed in fact.gates.items()})
+        elif fact.kind == "request":
+            _add_request(turn, fact, provider, largest)
+        if fact.kind in {"request", "error"}:
+            turn.last = (fact.at_ms, line, Ending.WORD if fact.kind == "request" else Ending.ERROR)
+    turn.closed = True
+    return assemble_turns([turn], _OF.get(begun.harness, Harness.CUSTOM), now_ms=now_ms, files=0, skipped=0).tasks
+
+
+def _add_request(turn: Turn, fact: Fact, provider: str, largest: int) -> None:
+    model = fact.model or "unknown"
+    named = provider_named(fact.provider or provider)
+    turn.providers[model] = named if fact.provider or provider else provider_of_model(model)
+    if fact.harness == "claude-code" and (window := window_of(model, largest)):
+        turn.windows[model] = window
+    usage = TokenUsage(uncached_input=fact.uncached, cache_read=fact.cache_read, cache_write_5m=fact.cache_write, output=fact.output)
+    said = Decimal(fact.micros) / 1_000_000 if fact.micros else None
+    # How long a cache write is kept is not told, and decides on its price: there the harness knows better.
+    call = ModelCall(
+        id=fact.id, model=model, usage=usage, at_ms=fact.at_ms, subagent=fact.aside, reported_usd=said, unsplit=said is not None and fact.cache_write > 0
+    )
+    turn.add_call(call)
