@@ -25,7 +25,8 @@ _PRELUDE = "import os, signal, sys, threading, time\nfrom support.reporting impo
 
 def environment(settings: Mapping[str, object]) -> dict[str, str]:
     """The environment of a program whose configuration is `settings`, by their names in `TelemetryConfig`."""
-    inherited = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    # Without coverage: its tracer takes a lock of its own, which a signal handler or a fork in the middle of a traced call waits for for ever.
+    inherited = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy") and not name.startswith("COVERAGE_")}
     ours = {f"MOSAIC_TELEMETRY_{name.upper()}": str(value) for name, value in settings.items() if value is not None}
     return {**inherited, "PYTHONPATH": os.pathsep.join(_SOURCES), "PYTHONDONTWRITEBYTECODE": "1", **ours}
 
