@@ -16,6 +16,7 @@ from mosaic_telemetry.engine.background import Background
 from mosaic_telemetry.engine.decode import parse_json
 from mosaic_telemetry.engine.errors import FormError
 from mosaic_telemetry.engine.ingest import Judged, judge, judge_body
+from mosaic_telemetry.engine.intake import Intake
 from mosaic_telemetry.engine.keeping import PUBLIC, Keeper, Retention
 from mosaic_telemetry.engine.predict import predict
 from mosaic_telemetry.engine.recount import differences
@@ -23,7 +24,7 @@ from mosaic_telemetry.engine.reporting import number_of
 from mosaic_telemetry.engine.room import Room
 from mosaic_telemetry.engine.scoring import Calibrations
 from mosaic_telemetry.engine.standing import Admission
-from mosaic_telemetry.engine.store import Instance, Store, StoredCell, StoredEvent, TotalKey, Totals
+from mosaic_telemetry.engine.store import Instance, IntakeKey, Store, StoredCell, StoredEvent, TotalKey, Totals
 from mosaic_telemetry.engine.store.opening import open_store
 from mosaic_telemetry.forecast import CellKey
 from mosaic_telemetry.schema import (
@@ -89,6 +90,7 @@ class Engine:
         self._window_days = (retention or Retention()).window_days
         self._calibrations = Calibrations(store, now)
         self._accounts = Accounts(store, now)
+        self._intake = Intake(store, self._now_ms)
         self._keeper = Keeper(store, now, retention, public=None if admission is None else bool(admission))
         self._background = Background(self._keeper) if keep else None
 
@@ -121,6 +123,7 @@ class Engine:
         new: list[bool] = []
         for start in range(0, len(judged.events), _CHUNK):
             new += self._insert(instance, judged.events[start : start + _CHUNK]).result()
+        self._intake.count(instance.number, judged, new)
         return judged.answer(new)
 
     def read_queries(self, body: bytes) -> Sequence[PredictionQuery]:
@@ -186,6 +189,16 @@ class Engine:
         """
         return self._store.sum_totals((number_of(since), number_of(until)), by, only)
 
+    def intake(self, since: date, until: date) -> dict[IntakeKey, int]:
+        """How many events came in on some days of receipt (UTC), both included, and what became of them; those of the last second may be missing.
+
+        Raises:
+            DatabaseError: the store cannot be read.
+        """
+        if (written := self._intake.flush()) is not None:
+            written.result()
+        return self._store.intake(number_of(since), number_of(until))
+
     def roll_up(self) -> None:
         """Let predictions count every event that is durable now; without it they do so within a second.
 
@@ -238,13 +251,21 @@ class Engine:
         """Finish what was handed over, then close the store."""
         if self._background:
             self._background.stop()
+        self._intake.close()
         self._store.close()
 
     def _submit(self, instance: Instance, judged: Judged) -> Submission:
-        if judged.events:
-            return Submission(self._insert(instance, judged.events), judged)
         stored: Future[list[bool]] = Future()
-        stored.set_result([])
+        if judged.events:
+            stored = self._insert(instance, judged.events)
+        else:
+            stored.set_result([])
+
+        def count(done: Future[list[bool]]) -> None:
+            if not done.cancelled() and done.exception() is None:
+                self._intake.count(instance.number, judged, done.result())
+
+        stored.add_done_callback(count)
         return Submission(stored, judged)
 
     def _insert(self, instance: Instance, events: Sequence[StoredEvent]) -> Future[list[bool]]:
