@@ -39,15 +39,15 @@ types: $(STAMP)  ## Check the types alone.
 	$(BIN)/mypy
 
 security: $(STAMP)  ## Look for known vulnerabilities (high and above fails) and for risky code.
-	$(BIN)/python scripts/audit.py
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml --severity-level medium src scripts
+	$(BIN)/python scripts/audit.py
 
 format: $(STAMP)  ## Format the code and mend what the linter can.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-soak: $(STAMP)  ## Kill and fork reporting processes, hundreds of times.
-	MOSAIC_TELEMETRY_SOAK=1 $(BIN)/python -m pytest tests/reliability/test_kill.py tests/reliability/test_fork.py
+soak: $(STAMP)  ## Kill and fork reporting processes hundreds of times; damage session files 2,000 times.
+	MOSAIC_TELEMETRY_SOAK=1 $(BIN)/python -m pytest tests/reliability/test_kill.py tests/reliability/test_fork.py tests/collectors/test_mutations.py
 
 coverage: $(STAMP)  ## Run the tests; at least 95 % of the code must be covered.
 	$(BIN)/coverage erase

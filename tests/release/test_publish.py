@@ -2,13 +2,15 @@
 
 import io
 import re
+import subprocess
+import sys
 import tarfile
 import zipfile
 from datetime import UTC, datetime
 
 import pytest
 from packaging.version import Version
-from support.forge import LINK, TOKEN
+from support.forge import LINK, TOKEN, USER
 
 INDEX = "/api/packages/owner/pypi/simple/mosaic-telemetry/"
 UPLOAD = "/api/packages/owner/pypi"
@@ -105,6 +107,18 @@ def test_a_development_version_after_its_release_says_that_pip_prefers_the_relea
     assert release("publish", "--channel", "release", *packages(tmp_path / "a", "0.1.0")).returncode == 0
     done = release("publish", "--channel", "development", *packages(tmp_path / "b", "0.1.0.dev20261123060000"))
     assert done.stdout.splitlines()[-1].endswith("0.1.0 is released already, so pip prefers it: raise the version on develop")
+
+
+@pytest.mark.parametrize(("options", "version"), [([], "0.1.0"), (["--pre"], "0.2.0.dev20261123060000")], ids=["release", "development"])
+def test_pip_finds_each_channel_as_the_guide_says(release, forge, tmp_path, options, version):
+    assert release("publish", "--channel", "release", *packages(tmp_path / "a", "0.1.0")).returncode == 0
+    assert release("publish", "--channel", "development", *packages(tmp_path / "b", "0.2.0.dev20261123060000")).returncode == 0
+    index = f"{forge.registry}/simple".replace("http://", f"http://{USER}:{TOKEN}@")
+    target = tmp_path / "got"
+    words = [sys.executable, "-m", "pip", "download", "--isolated", "--no-cache-dir", "--no-deps", "--dest", str(target), "--index-url", index]
+    done = subprocess.run([*words, *options, "mosaic-telemetry"], capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in target.iterdir()] == [f"mosaic_telemetry-{version}-py3-none-any.whl"]
 
 
 def test_develop_is_stamped_with_its_moment_and_other_branches_are_not(release, tmp_path):

@@ -13,6 +13,7 @@ from typing import Self
 __all__ = ["Forge", "Seen"]
 
 USER, TOKEN = "robot", "secret-of-the-robot"
+FILES = "/api/packages/owner/pypi/files/"
 LINK = "/api/v1/packages/owner/pypi/mosaic-telemetry/-/link/repository"
 
 
@@ -81,42 +82,45 @@ class Forge:
         self.requests.append(Seen(handler.command, path, authorization))
         waiting = self.refusals.get((handler.command, path))
         if waiting:
-            status, page = waiting.popleft(), "refused"
+            status, page = waiting.popleft(), b"refused"
         else:
             status, page = self._serve(handler.command, path, authorization, handler.headers, body)
-        data = page.encode()
         handler.send_response(status)
-        handler.send_header("Content-Type", "text/html")
-        handler.send_header("Content-Length", str(len(data)))
+        handler.send_header("Content-Type", "application/octet-stream" if path.startswith(FILES) else "text/html")
+        handler.send_header("Content-Length", str(len(page)))
+        if status == 401:
+            handler.send_header("WWW-Authenticate", 'Basic realm="forge"')
         handler.end_headers()
-        handler.wfile.write(data)
+        handler.wfile.write(page)
 
-    def _serve(self, method: str, path: str, authorization: str, headers: Message, body: bytes) -> tuple[int, str]:
+    def _serve(self, method: str, path: str, authorization: str, headers: Message, body: bytes) -> tuple[int, bytes]:  # noqa: PLR0911 - one return a page
         basic = f"Basic {base64.b64encode(f'{USER}:{TOKEN}'.encode()).decode()}"
         if authorization not in {basic, f"token {TOKEN}"}:
-            return 401, "unauthorized"
+            return 401, b"unauthorized"
         if path == "/api/packages/owner/pypi/simple/mosaic-telemetry/" and method == "GET":
-            links = [f'<a href="../../files/x/{name}#sha256={hashlib.sha256(data).hexdigest()}">{name}</a>' for name, data in self.files.items()]
-            return (200, f"<!DOCTYPE html><html><body>{'<br>'.join(links)}</body></html>") if links else (404, "no such package")
+            links = [f'<a href="../../files/{name}#sha256={hashlib.sha256(data).hexdigest()}">{name}</a>' for name, data in self.files.items()]
+            return (200, f"<!DOCTYPE html><html><body>{'<br>'.join(links)}</body></html>".encode()) if links else (404, b"no such package")
+        if path.startswith(FILES) and method == "GET":
+            return 200, self.files[path.removeprefix(FILES)]
         if path == "/api/packages/owner/pypi" and method == "POST":
             return self._keep(headers, body)
         if path == LINK and method == "POST":
             if not self.files:
-                return 404, "no such package"
+                return 404, b"no such package"
             status, self.linked = (400 if self.linked else self.link_status), True
-            return status, ""
-        return 404, "no such page"
+            return status, b""
+        return 404, b"no such page"
 
-    def _keep(self, headers: Message, body: bytes) -> tuple[int, str]:
+    def _keep(self, headers: Message, body: bytes) -> tuple[int, bytes]:
         form = BytesParser().parsebytes(f"Content-Type: {headers['Content-Type']}\r\n\r\n".encode() + body)
         for part in form.get_payload():
             if part.get_param("name", header="content-disposition") == "content":
                 name = part.get_filename()
                 if name in self.files:
-                    return 409, "package file already exists"
+                    return 409, b"package file already exists"
                 self.files[name] = part.get_payload(decode=True)
-                return 201, ""
-        return 400, "no content"
+                return 201, b""
+        return 400, b"no content"
 
     def __enter__(self) -> Self:
         return self
