@@ -110,6 +110,32 @@ class Task:
         except Exception:  # noqa: BLE001 - as in _add
             self._bad("cost_usd", cost_usd, Number(0.0).bound)
 
+    def add_response(self, response: Any) -> None:
+        """Add what a response of a model API says that it used, and its model and provider where the task does not name them.
+
+        Takes the response objects of the anthropic, openai (chat and responses), google-genai and ollama packages, the last part of a
+        stream, and the dictionaries that these are as JSON. Parts of a stream before its end add nothing, so that all of an OpenAI or
+        Ollama stream may be handed over; of an Anthropic stream hand over the final message, of a Gemini stream the last part.
+
+        Args:
+            response: such an object; what is none is reported, and adds nothing.
+        """
+        from mosaic_telemetry.client.responses import read_response
+
+        try:
+            used = read_response(response)
+            if used is None:
+                return
+            self.add_usage(input_tokens=used.input, output_tokens=used.output, cost_usd=used.cost_usd or 0.0)
+            if used.model:
+                self._fields.setdefault("model", used.model[:100])
+            if used.provider and self._fields.get("provider") == Provider.UNKNOWN:
+                self._fields["provider"] = Provider(used.provider)
+        except ValueError as error:
+            self._bad("response", type(response).__name__, str(error))
+        except Exception:  # noqa: BLE001 - as in _add
+            self._bad("response", type(response).__name__, "a response of a model API, with its usage")
+
     def gate(self, name: QualityGate | str, *, passed: bool) -> None:
         """Say how a quality gate ended."""
         try:
