@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mosaic_telemetry.engine.errors import DatabaseError
 from mosaic_telemetry.engine.keeping import Keeper, Retention
 from mosaic_telemetry.engine.recount import differences
 from mosaic_telemetry.engine.store import COUNTS, IMPLAUSIBLE, ON_TRIAL, Change, StoredEvent, Totals
@@ -141,6 +142,41 @@ def test_events_leave_the_cells_after_the_window_and_are_deleted_when_they_are_o
 def test_a_retention_that_cannot_be_kept_is_refused(days):
     with pytest.raises(ValueError, match="days"):
         Retention(**days)
+
+
+def test_an_erasure_that_is_cut_off_leaves_the_cells_right_and_is_finished_later(tmp_path):
+    seen, unseen = House(tmp_path / "seen.db"), House(tmp_path / "unseen.db")
+    for house in (seen, unseen):
+        house.report(0, tasks(1, 50))
+    many = [StoredEvent(uuid.uuid4().bytes, seen.clock * 1000, event) for event in tasks(2, 100) * 170]
+    seen.store.insert(seen.numbers[1], seen.clock * 1000, [event._replace(event_id=uuid.uuid4().bytes) for event in many]).result()
+    seen.keepers[0].catch_up()
+    unseen.keepers[0].catch_up()
+
+    class Fails:
+        """A store that fails in the middle of the work."""
+
+        def __init__(self):
+            self.left = 1
+
+        def __getattr__(self, name):
+            return getattr(seen.store, name)
+
+        def apply(self, change):
+            if not self.left:
+                raise DatabaseError("the plug was pulled")
+            self.left -= 1
+            return seen.store.apply(change)
+
+    with pytest.raises(DatabaseError):
+        Keeper(Fails(), lambda: seen.clock).erase(seen.numbers[1])
+    left = len(seen.store.read_events(0, seen.store.horizon(), 100_000, seen.numbers[1]))
+    assert 0 < left < len(many)
+    assert differences(seen.store) == []
+    assert seen.keepers[1].erase(seen.numbers[1]) == left
+    assert seen.cells() == unseen.cells()
+    seen.store.close()
+    unseen.store.close()
 
 
 @pytest.mark.parametrize("public", [False, True])

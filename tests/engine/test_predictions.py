@@ -223,8 +223,8 @@ def recount(path):
         names = {"task_type": texts[task_type], "model": same_model(texts[model]), "provider": texts[provider], "complexity": texts[complexity]}
         flags = [bool(passed), texts[outcome] == "success", texts[provider] == "ollama"]
         task = Tasks(*(np.array([value]) for value in (*numbers, *flags)))
-        received //= 86_400_000
-        day = max(min(timestamp // 86_400_000, received), received - 90)
+        came = received // 86_400_000
+        day = max(min(timestamp // 86_400_000, came), came - 90)
         weight = round(64 * 2 ** ((day - landmark) % 30 / 30)) * 2 ** ((day - landmark) // 30)
         for level, kept in enumerate([*LADDER, LADDER[0]]):
             period = [str(day // 7)] if level == len(LADDER) else []

@@ -19,11 +19,15 @@ __all__ = ["COMMANDS", "app"]
 COMMANDS = {
     "admin": ("mosaic_telemetry.cli.admin", "Issue instances and API keys."),
     "backtest": ("mosaic_telemetry.cli.backtest", "Judge forecasts by tables of finished tasks."),
+    "budget": ("mosaic_telemetry.cli.budget", "Will a task stay within a budget, and how much is still to come?"),
     "collect": ("mosaic_telemetry.cli.collect", "Turn a harness's own logs into events and report them."),
+    "compare": ("mosaic_telemetry.cli.compare", "Which model is cheapest per success?"),
     "demo": ("mosaic_telemetry.cli.demo", "See the whole loop on recorded sessions: report, collect, predict."),
-    "doctor": ("mosaic_telemetry.cli.doctor", "Show what waits in the spool."),
+    "doctor": ("mosaic_telemetry.cli.doctor", "Show the harnesses on this machine, and what waits in the spool."),
+    "erase": ("mosaic_telemetry.cli.erase", "Take back what an instance has reported."),
     "flush": ("mosaic_telemetry.cli.flush", "Send what waits in the spool."),
     "hook": ("mosaic_telemetry.cli.hook", "Report each task the moment that it is finished, from the harness's own hooks."),
+    "mcp": ("mosaic_telemetry.cli.mcp", "Let agents ask before they start, over the Model Context Protocol."),
     "predict": ("mosaic_telemetry.cli.predict", "What will a task cost, how long will it take, will it succeed?"),
     "report": ("mosaic_telemetry.cli.report", "Where did the money go: spend, tokens, tasks, success."),
     "serve": ("mosaic_telemetry.cli.serve", "Run the server."),
@@ -31,7 +35,7 @@ COMMANDS = {
 }
 
 
-_EXTRAS = {"genai_prices": "cli", "rich": "cli"} | dict.fromkeys(("apsw", "msgspec", "numpy", "starlette", "uvicorn"), "server")
+_EXTRAS = {"genai_prices": "cli", "mcp": "mcp", "rich": "cli"} | dict.fromkeys(("apsw", "msgspec", "numpy", "starlette", "uvicorn"), "server")
 
 
 class _LazyGroup(click.Group):

@@ -5,16 +5,33 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from mosaic_telemetry.cli.places import database_path
 
-__all__ = ["asked_server", "database_option", "default_database", "json_option", "print_json", "server_option", "server_options", "spool_option"]
+__all__ = [
+    "Database",
+    "DatabaseParam",
+    "asked_server",
+    "database_option",
+    "default_database",
+    "is_missing",
+    "json_option",
+    "place_of",
+    "print_json",
+    "server_option",
+    "server_options",
+    "spool_option",
+    "to_database",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+Database: TypeAlias = Path | str
+"""A SQLite file, or the URL of another database."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text for a person.")
 
@@ -79,12 +96,36 @@ def default_database() -> Path:
     return Path(database_path())
 
 
+def to_database(text: str) -> Database:
+    """What a person calls a database: a URL stays as it is, all else is a path."""
+    return text if "://" in text else Path(text)
+
+
+def is_missing(database: Database) -> bool:
+    """Whether it is a file that is not there; what is behind a URL shows when it is opened."""
+    return isinstance(database, Path) and not database.exists()
+
+
+def place_of(database: Database) -> Path:
+    """The file by which local notes about a database go: itself; the default one for what is behind a URL."""
+    return database if isinstance(database, Path) else default_database()
+
+
+class DatabaseParam(click.ParamType):  # type: ignore[type-arg]  # a generic in the newest click only
+    """A SQLite file, or the URL of a PostgreSQL database."""
+
+    name = "database"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Database:  # noqa: ARG002 - click's signature
+        return value if isinstance(value, Path) else to_database(str(value))
+
+
 database_option = click.option(
     "--database",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
+    type=DatabaseParam(),
+    metavar="PATH|URL",
     envvar="MOSAIC_TELEMETRY_DATABASE",
     default=default_database,
     show_default="telemetry.db in the user's data directory",
-    help="SQLite file, made where there is none. [env: MOSAIC_TELEMETRY_DATABASE]",
+    help="SQLite file, made where there is none; or a PostgreSQL database, postgresql://…. [env: MOSAIC_TELEMETRY_DATABASE]",
 )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from mosaic_telemetry.cli import numbers
-from mosaic_telemetry.cli.common import asked_server, json_option, print_json, server_option
+from mosaic_telemetry.cli.common import Database, DatabaseParam, asked_server, json_option, print_json, server_option
 from mosaic_telemetry.schema import (
     Complexity,
     PredictionData,
@@ -26,7 +25,7 @@ from mosaic_telemetry.schema import (
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["command", "show"]
+__all__ = ["command", "show", "vendor_of"]
 
 # Who most often serves a model whose name begins like this, where `--provider` does not say.
 _VENDORS = (
@@ -52,10 +51,10 @@ _VENDORS = (
 )
 @server_option
 @click.option(
-    "--database", type=click.Path(path_type=Path), metavar="PATH", envvar="MOSAIC_TELEMETRY_DATABASE", help="Local database to ask where no server is named."
+    "--database", type=DatabaseParam(), metavar="PATH|URL", envvar="MOSAIC_TELEMETRY_DATABASE", help="Local database to ask where no server is named."
 )
 @json_option
-def command(task_type: str, model: str, provider: str | None, complexity: str, server: str | None, database: Path | None, *, as_json: bool) -> None:
+def command(task_type: str, model: str, provider: str | None, complexity: str, server: str | None, database: Database | None, *, as_json: bool) -> None:
     """Predict tokens, cost, time and success of a task from what such tasks really took.
 
     Asks the server, or without one the database on this machine.
@@ -66,7 +65,7 @@ def command(task_type: str, model: str, provider: str | None, complexity: str, s
       mosaic-telemetry predict --task-type debugging --model gpt-5 --complexity high --json
     """
     try:
-        query = from_dict(PredictionQuery, {"task_type": task_type, "model": model, "provider": provider or _vendor(model), "complexity": complexity})
+        query = from_dict(PredictionQuery, {"task_type": task_type, "model": model, "provider": provider or vendor_of(model), "complexity": complexity})
     except ValidationError as error:
         raise click.UsageError("; ".join(map(str, error.errors))) from error
     asked = asked_server(server)
@@ -77,7 +76,8 @@ def command(task_type: str, model: str, provider: str | None, complexity: str, s
         show(query, answer)
 
 
-def _vendor(model: str) -> Provider:
+def vendor_of(model: str) -> Provider:
+    """Who most often serves a model of this name."""
     name = model.strip().lower()
     return next((provider for prefix, provider in _VENDORS if name.startswith(prefix)), Provider.UNKNOWN)
 
@@ -95,14 +95,14 @@ def _ask_server(url: str, query: PredictionQuery) -> PredictionResponse:
         raise click.ClickException(f"no prediction from {url}: {error}; is the server running there?") from error
 
 
-def _ask_database(database: Path | None, query: PredictionQuery) -> PredictionResponse:
-    from mosaic_telemetry.cli.common import default_database
+def _ask_database(database: Database | None, query: PredictionQuery) -> PredictionResponse:
+    from mosaic_telemetry.cli.common import default_database, is_missing
     from mosaic_telemetry.cli.database import open_database
 
-    path = database or default_database()
-    if not path.exists():
-        raise click.ClickException(f"no database at {path}: name a server with --server, or fill the database with `mosaic-telemetry collect claude-code`")
-    with open_database(path) as engine:
+    database = database or default_database()
+    if is_missing(database):
+        raise click.ClickException(f"no database at {database}: name a server with --server, or fill the database with `mosaic-telemetry collect claude-code`")
+    with open_database(database) as engine:
         engine.roll_up()
         return engine.predict([query])[0]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mosaic_telemetry.cli import numbers
-from mosaic_telemetry.cli.common import asked_server, database_option, json_option, print_json, server_options
+from mosaic_telemetry.cli.common import Database, asked_server, database_option, is_missing, json_option, place_of, print_json, server_options
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -47,6 +47,7 @@ class DayParam(click.ParamType[date]):
 @click.option("--since", type=DayParam(), default="7d", show_default=True, metavar="DAY", help="First day: 2026-02-07, or 30d for the last 30 days.")
 @click.option("--until", type=DayParam(), metavar="DAY", help="Last day.  [default: today]")
 @click.option("--by", type=click.Choice(_WHAT), multiple=True, help="What to group by; may be given several times.  [default: day, model, task_type]")
+@click.option("--accuracy", is_flag=True, help="Show how good past predictions were instead, over all the time that is on record.")
 @server_options
 @database_option
 @json_option
@@ -57,8 +58,9 @@ def command(
     server: str | None,
     api_key: str | None,
     instance_id: str | None,  # noqa: ARG001 - comes with the options for a server
-    database: Path,
+    database: Database,
     *,
+    accuracy: bool,
     as_json: bool,
 ) -> None:
     """Show spend, tokens, tasks, success and cost per success.
@@ -71,7 +73,13 @@ def command(
       mosaic-telemetry report --since 30d --by model
       mosaic-telemetry report --by project
       mosaic-telemetry report --since 2026-01-01 --until 2026-01-31 --json
+      mosaic-telemetry report --accuracy
     """
+    if accuracy:
+        from mosaic_telemetry.cli.accuracy import report_accuracy
+
+        report_accuracy(asked_server(server), database, as_json=as_json)
+        return
     until = until or datetime.now(UTC).date()
     if since > until:
         raise click.UsageError(f"--since {since} lies after --until {until}")
@@ -86,7 +94,7 @@ def command(
         _show(totals, groups, since, until)
 
 
-def _grouped(totals: Mapping[TotalKey, Totals], group: str, database: Path, since: date, until: date) -> Mapping[str, Totals]:
+def _grouped(totals: Mapping[TotalKey, Totals], group: str, database: Database, since: date, until: date) -> Mapping[str, Totals]:
     """Totals by a dimension; by project from the notes on this machine, which know the tasks that were collected here."""
     from mosaic_telemetry.engine.reporting import grouped
 
@@ -96,15 +104,15 @@ def _grouped(totals: Mapping[TotalKey, Totals], group: str, database: Path, sinc
     from mosaic_telemetry.engine.store import Totals
 
     try:
-        return {project or "unknown": Totals(*sums) for project, sums in Projects(projects_file(database)).sums(since, until).items()}
+        return {project or "unknown": Totals(*sums) for project, sums in Projects(projects_file(place_of(database))).sums(since, until).items()}
     except OSError as error:
         raise click.ClickException(str(error)) from error
 
 
-def _from_database(database: Path, since: date, until: date) -> Mapping[TotalKey, Totals]:
+def _from_database(database: Database, since: date, until: date) -> Mapping[TotalKey, Totals]:
     from mosaic_telemetry.cli.database import open_database
 
-    if not database.exists():
+    if is_missing(database):
         raise click.ClickException(f"no database at {database}: fill it with `mosaic-telemetry collect --all`, or name a server with --server")
     with open_database(database) as engine:
         engine.roll_up()

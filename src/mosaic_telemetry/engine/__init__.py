@@ -14,11 +14,16 @@ from mosaic_telemetry.engine.errors import (
     UnknownKeyError,
     WrongInstanceError,
 )
+from mosaic_telemetry.engine.keeping import Retention
+from mosaic_telemetry.engine.standing import TRIAL_DAYS, Admission
 from mosaic_telemetry.engine.store import Instance
+from mosaic_telemetry.engine.store.opening import name_of
 
 __all__ = [
+    "TRIAL_DAYS",
     "AccountError",
     "Accounts",
+    "Admission",
     "BrokenJsonError",
     "Credentials",
     "DatabaseBusyError",
@@ -29,9 +34,11 @@ __all__ = [
     "Instance",
     "IssuedKey",
     "OverloadedError",
+    "Retention",
     "Submission",
     "UnknownInstanceError",
     "UnknownKeyError",
     "WrongInstanceError",
+    "name_of",
     "open_engine",
 ]

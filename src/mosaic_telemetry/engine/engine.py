@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -9,9 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from mosaic_telemetry.engine.accounts import Accounts, Credentials
+from mosaic_telemetry.engine.accuracy import accuracy_as_json, read_records
+from mosaic_telemetry.engine.advising import standings
 from mosaic_telemetry.engine.background import Background
 from mosaic_telemetry.engine.decode import parse_json
 from mosaic_telemetry.engine.errors import FormError
@@ -26,7 +29,7 @@ from mosaic_telemetry.engine.scoring import Calibrations
 from mosaic_telemetry.engine.standing import Admission
 from mosaic_telemetry.engine.store import Instance, IntakeKey, Store, StoredCell, StoredEvent, TotalKey, Totals
 from mosaic_telemetry.engine.store.opening import open_store
-from mosaic_telemetry.forecast import CellKey
+from mosaic_telemetry.forecast import CellKey, Standing
 from mosaic_telemetry.schema import (
     BatchEventResponse,
     BatchPredictionRequest,
@@ -41,6 +44,7 @@ from mosaic_telemetry.schema import (
 __all__ = ["Engine", "Submission", "open_engine"]
 
 _CHUNK = 1000
+_EVER = (-1_000_000, 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,29 @@ class Engine:
             calibrations=self._calibrations.current(),
             window_days=self._window_days,
         )
+
+    def compare(self, task_type: str, complexity: str, models: Sequence[str] = (), budget: float = math.inf) -> list[Standing]:
+        """Models on one kind of task, from the cheapest per success to the dearest; those that are not known well enough last.
+
+        Args:
+            task_type: kind of work.
+            complexity: size of the task.
+            models: which to compare; all that have been reported for such tasks, if none is named.
+            budget: micro-dollars that a typical task may cost; models above are left out.
+
+        Raises:
+            DatabaseError: the store cannot be read.
+        """
+        asked = models or [str(name[0]) for name in self._store.sum_totals(_EVER, ("model",), {"task_type": task_type, "complexity": complexity})]
+        return standings(task_type, complexity, asked, self.find_cells, public=self.is_public, budget=budget)
+
+    def accuracy(self) -> dict[str, Any]:
+        """How good past predictions were, as JSON values: see `accuracy_as_json`.
+
+        Raises:
+            DatabaseError: the store cannot be read.
+        """
+        return accuracy_as_json(read_records(self._store))
 
     @property
     def is_public(self) -> bool:

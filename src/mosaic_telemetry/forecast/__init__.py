@@ -3,7 +3,7 @@
 No file, no clock, no global state; imports nothing of ours but the schema.
 """
 
-from mosaic_telemetry.forecast.budget import amount_kept, chance_within
+from mosaic_telemetry.forecast.budget import amount_kept, chance_within, still_to_come
 from mosaic_telemetry.forecast.calibration import CLASSES, Calibration, class_of
 from mosaic_telemetry.forecast.cell import ABSENT, PLAIN, Cell, Tasks
 from mosaic_telemetry.forecast.comparison import Standing, compare
@@ -39,7 +39,7 @@ from mosaic_telemetry.forecast.prediction import (
     summarise,
     summary_of,
 )
-from mosaic_telemetry.forecast.publishing import MOST, Published, contribution, publish
+from mosaic_telemetry.forecast.publishing import MOST, SHOWN_FROM, Published, contribution, publish
 from mosaic_telemetry.forecast.rates import CostPerSuccess, cost_per_success, share_interval
 from mosaic_telemetry.forecast.recent import follow
 from mosaic_telemetry.forecast.record import Record
@@ -64,6 +64,7 @@ __all__ = [
     "QUANTILES",
     "RECENT",
     "SHARES",
+    "SHOWN_FROM",
     "TARGETS",
     "Calibration",
     "Cell",
@@ -103,6 +104,7 @@ __all__ = [
     "recent_key",
     "same_model",
     "share_interval",
+    "still_to_come",
     "summaries",
     "summarise",
     "summary_of",

@@ -13,10 +13,11 @@ from statistics import NormalDist
 
 from mosaic_telemetry.forecast.pooling import SHARES
 
-__all__ = ["amount_kept", "chance_within"]
+__all__ = ["amount_kept", "chance_within", "still_to_come"]
 
 _NORMAL = NormalDist()
 _DEVIATIONS = [_NORMAL.inv_cdf(share) for share in SHARES]
+_FARTHEST = 0.999
 _FLOOR = 0.5  # stands for an amount of 0, as in pooling
 
 
@@ -62,6 +63,20 @@ def amount_kept(quantiles: Sequence[float], share: float) -> float:
     place = _segment(_DEVIATIONS, deviation)
     slope = (logs[place + 1] - logs[place]) / (_DEVIATIONS[place + 1] - _DEVIATIONS[place])
     return math.exp(logs[place] + slope * (deviation - _DEVIATIONS[place]))
+
+
+def still_to_come(quantiles: Sequence[float], spent: float) -> list[float] | None:
+    """How much more a task will take that has already come so far: quantiles at `SHARES` of what lies beyond `spent`, less it.
+
+    None where less than one task in a thousand comes so far: that is farther than anything known.
+
+    Raises:
+        ValueError: not five rising quantiles of 0 or more, or a negative amount.
+    """
+    reached = chance_within(quantiles, spent)
+    if reached > _FARTHEST:
+        return None
+    return [max(amount_kept(quantiles, reached + (1 - reached) * share) - spent, 0.0) for share in SHARES]
 
 
 def _logs(quantiles: Sequence[float]) -> list[float]:

@@ -3,7 +3,8 @@
 With a share e of the tasks in the hands of cheats, the q-quantile of all lies between the honest (q - e) / (1 - e) and q / (1 - e)
 quantiles (the breakdown point of a quantile; Huber, "Robust Statistics", 1981): a median takes 9 % of cheats easily, p10 and p90
 break at 10 %. So an instance weighs min(1, w / n) in a cell, whatever it sends; a cell is shown from 5 instances on; and its own
-p10 and p90 from 20 on, if none of them holds more than 5 % of it, and those whose tasks lie out there as a whole do not either. Else they are the wider level's, moved to the cell's own median.
+p10 and p90 from 20 on, if none of them holds more than 5 % of it, and those whose tasks lie out there as a whole do not either.
+Else they are the wider level's, moved to the cell's own median.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from mosaic_telemetry.forecast.cell import Cell
 from mosaic_telemetry.forecast.pooling import TYPICAL, Floats, from_logs, to_logs
 from mosaic_telemetry.forecast.prediction import TARGETS, Summary
 
-__all__ = ["MOST", "Published", "contribution", "publish"]
+__all__ = ["MOST", "SHOWN_FROM", "Published", "contribution", "publish"]
 
 MOST = 20
 """Tasks for which one instance counts in a cell at most."""
 
-_SHOWN_FROM = 5
+SHOWN_FROM = 5
+"""Instances from which on a cell is shown."""
+
 _ENDS_FROM = 20
 _LARGEST_SHARE = 0.05
 _SLACK = 1.0101  # weights are known within 1 %: of twenty that weigh alike, none is refused for that
@@ -55,7 +58,7 @@ def publish(ladder: Sequence[Published | None]) -> list[Summary | None]:
     shown: list[Summary | None] = []
     wider: Summary | None = None
     for level in reversed(ladder):
-        if level is None or level.instances < _SHOWN_FROM:
+        if level is None or level.instances < SHOWN_FROM:
             shown.append(None)
             continue
         wider = _with_ends(level, wider)

@@ -37,6 +37,7 @@ from mosaic_telemetry.schema.fields import (
     optional_of,
 )
 from mosaic_telemetry.server.examples import EXAMPLES
+from mosaic_telemetry.server.openapi_advice import advice_paths
 
 __all__ = ["document"]
 
@@ -101,6 +102,7 @@ def document() -> Schema:
                 "responses": {"200": _answer("The answer.", PredictionResponse, schemas), **_errors(422, 429, 500, 503)},
             },
         },
+        **advice_paths(query_parameters, _errors),
         "/v1/totals": {"get": _totals()},
         "/healthz": {"get": _probe("healthz", "Whether the process runs", "It runs.", {"status": "ok", "version": __version__}, 500)},
         "/readyz": {"get": _probe("readyz", "Whether the server can do its work", "It can.", {"status": "ready"}, 500, 503)},
