@@ -10,7 +10,7 @@ from support.events import fields
 from support.server import ServerProcess
 
 from mosaic_telemetry.engine import open_engine
-from mosaic_telemetry.schema import TaskCompletionEvent
+from mosaic_telemetry.schema import TaskCompletionEvent, encode_event
 
 MODELS = (("claude-sonnet-4-5", "anthropic", 1.0), ("gpt-5.2-codex", "openai", 0.7), ("qwen3-coder", "ollama", 0.0))
 TASK_TYPES = ("implementation", "debugging", "testing")
@@ -48,6 +48,8 @@ def fill(path, count):
                     )
                 )
             engine.ingest(instance, events)
+        broken = encode_event(events[0]).replace(b'"retry_count":0', b'"retry_count":99')
+        engine.submit(instance, b'{"events":[' + broken + b"]}").stored.result()
         engine.roll_up()
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-PAGES = ["/", "/predict"]
+PAGES = ["/", "/predict", "/activity"]
 THEMES = ["light", "dark"]
 
 # The relative luminance and contrast of WCAG 2.1, of each element that holds text itself, against the colour that shows behind it.
@@ -85,6 +85,15 @@ def test_an_unknown_model_falls_back_in_words_and_a_wrong_address_is_an_error(pa
     page.goto("/predict?task_type=testing&model=nobody&provider=custom&complexity=low")
     assert "Fewer than 5 events match exactly" in page.get_by_role("status").inner_text()
     assert served.request_text("/predict?task_type=gardening&model=x")[0] == 422
+
+
+def test_the_activity_says_what_came_in_and_what_was_refused_and_why(page):
+    page.goto("/activity")
+    cards = dict(zip(page.locator(".cards dt").all_inner_texts(), page.locator(".cards dd").all_inner_texts(), strict=True))
+    assert cards == {"Accepted": "1,200", "Known before": "0", "Refused": "1"}
+    assert page.get_by_role("row").filter(has_text="invalid: retry_count").inner_text().split()[-1] == "1"
+    assert page.get_by_role("row").filter(has_text="laptop").count() == 1
+    assert page.locator(".chart canvas").count() == 2
 
 
 def test_everything_is_reached_by_keyboard(page):

@@ -22,7 +22,7 @@
       const values = data[place.dataset.column];
       if (!values) return;
       const form = text(place.dataset.unit);
-      const bars = place.dataset.column === "spend" || place.dataset.column === "tasks";
+      const bars = ["spend", "tasks", "accepted", "refused"].includes(place.dataset.column);
       const axis = { stroke: colour("--faint"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
       const size = () => ({ width: place.clientWidth, height: place.clientHeight - 24 });
       const plot = new uPlot({
