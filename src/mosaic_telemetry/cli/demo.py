@@ -17,19 +17,20 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from mosaic_telemetry.cli.common import json_option, print_json
+from mosaic_telemetry.cli.demo_recordings import lay_out
 
-__all__ = ["command", "move_to_present"]
+__all__ = ["command"]
 
 _DATA = Path(__file__).parent / "demo_data"
-_RECORDINGS = _DATA / "claude-code-2.1.197" / "projects"
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+# Settings of a person's own server, and where a person's own sessions lie.
+_OTHERS = ("AIDER_", "CLAUDE_", "CLINE_", "CODEX_", "DO_NOT_TRACK", "GEMINI_", "KILO_", "MOSAIC_TELEMETRY_", "OPENCODE_", "PI_", "TELEMETRY_", "XDG_")
 _QUERIES = (
     ("--task-type", "debugging", "--model", "claude-sonnet-4-5", "--complexity", "low"),
     ("--task-type", "implementation", "--model", "claude-sonnet-4-5", "--complexity", "low"),
@@ -39,7 +40,7 @@ _QUERIES = (
 @click.command()
 @json_option
 def command(*, as_json: bool) -> None:
-    """Start a server, collect recorded Claude Code sessions, report tasks from a program, and ask for predictions.
+    """Start a server, collect the recorded sessions of eight harnesses, report tasks from a program, and ask for predictions.
 
     Everything happens on this machine, in a temporary folder.
     """
@@ -52,7 +53,7 @@ def command(*, as_json: bool) -> None:
         print_json(answers)
         return
     click.echo("Next, on your own sessions (nothing leaves this machine):")
-    click.echo(f"  {_program()} collect claude-code --dry-run")
+    click.echo(f"  {_program()} collect --all --dry-run")
 
 
 def _program() -> str:
@@ -72,7 +73,7 @@ def _run(folder: Path, *, quiet: bool) -> dict[str, Any]:
             click.echo(text)
 
     database = folder / "telemetry.db"
-    move_to_present(_RECORDINGS, folder / "projects", datetime.now(UTC))
+    lay_out(_DATA, folder / "home", datetime.now(UTC))
     with _server(database) as url:
         say(f"A server runs at {url} on a fresh database.\n")
         instance = json.loads(_call("admin", "create-instance", "--database", str(database), "--json"))
@@ -84,14 +85,15 @@ def _run(folder: Path, *, quiet: bool) -> dict[str, Any]:
             "XDG_STATE_HOME": str(folder / "state"),
         }
         as_json = ("--json",) if quiet else ()
-        say("1. Collect three recorded Claude Code sessions:\n   $ mosaic-telemetry collect claude-code PATH\n")
-        collected = _call("collect", "claude-code", str(folder / "projects"), *as_json, **access)
+        say("1. Collect the recorded sessions of eight harnesses:\n   $ mosaic-telemetry collect --all\n")
+        home = folder / "home"
+        collected = _call("collect", "--all", *as_json, **access, HOME=str(home), AIDER_CHAT_HISTORY_FILE=str(home / ".aider"))
         say(_indented(collected))
         say("2. Report tasks from an instrumented program, through the SDK:\n   $ python program.py\n")
         reported = _output([sys.executable, str(_DATA / "program.py")], **access)
         say(_indented(reported))
-        accepted = re.search(r"(\d+) accepted|\"accepted\": (\d+)", collected)
-        _wait_until_counted(url, int((accepted and (accepted[1] or accepted[2])) or 0) + int(re.sub(r"\D", "", reported) or 0))
+        accepted = sum(int(one or other) for one, other in re.findall(r"(\d+) accepted|\"accepted\": (\d+)", collected))
+        _wait_until_counted(url, accepted + int(re.sub(r"\D", "", reported) or 0))
         answers = []
         for number, query in enumerate(_QUERIES, 3):
             say(f"{number}. Ask what the next task will take:\n   $ mosaic-telemetry predict {' '.join(query)}\n")
@@ -110,25 +112,6 @@ def _wait_until_counted(url: str, events: int) -> None:
             if json.load(answer)["metadata"]["sample_size"] >= events:
                 return
         time.sleep(0.05)
-
-
-def move_to_present(source: Path, target: Path, now: datetime) -> None:
-    """Copy recorded sessions with all their times moved, so that the newest is a minute before `now` and they do not age out."""
-    texts = {path.relative_to(source): path.read_text(encoding="utf-8") for path in sorted(source.rglob("*.jsonl"))}
-    newest = max(_parse(moment) for text in texts.values() for moment in _TIME.findall(text))
-    move = now - timedelta(minutes=1) - newest
-    for name, text in texts.items():
-        path = target / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_TIME.sub(lambda match: _format(_parse(match.group()) + move), text), encoding="utf-8")
-
-
-def _parse(moment: str) -> datetime:
-    return datetime.fromisoformat(moment)
-
-
-def _format(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @contextmanager
@@ -157,8 +140,8 @@ def _output(words: Sequence[str], **env: str) -> str:
 
 
 def _environment(more: dict[str, str]) -> dict[str, str]:
-    """The process's own environment without settings of a person's real server; a demo on this machine tracks nobody."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("MOSAIC_TELEMETRY_", "TELEMETRY_")) and name != "DO_NOT_TRACK"}
+    """The process's own environment without a person's own server and sessions; a demo on this machine tracks nobody."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(_OTHERS)}
     return {**own, **more}
 
 
