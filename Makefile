@@ -47,7 +47,7 @@ format: $(STAMP)  ## Format the code and mend what the linter can.
 	$(BIN)/ruff check --fix .
 
 soak: $(STAMP)  ## Kill and fork reporting processes hundreds of times; damage session files 2,000 times.
-	MOSAIC_TELEMETRY_SOAK=1 $(BIN)/python -m pytest tests/reliability/test_kill.py tests/reliability/test_fork.py tests/collectors/test_mutations.py
+	MOSAIC_TELEMETRY_SOAK=1 $(BIN)/python -m pytest tests/reliability/test_kill.py tests/reliability/test_fork.py tests/collectors/test_mutations.py tests/server/test_crash_workers.py
 
 coverage: $(STAMP)  ## Run the tests; at least 95 % of the code must be covered.
 	$(BIN)/coverage erase

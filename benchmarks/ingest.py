@@ -3,11 +3,12 @@
 Everything is durable, on this machine's disk, with the load generator on the same machine. Beside it in the same run: the same endpoint
 as most would write it (`plain/app.py`: FastAPI, pydantic, SQLAlchemy), on a SQLite database with the same settings.
 
-    python benchmarks/ingest.py [--quick] [--only capacity|latency|growth|random|predictions|overload]
+    python benchmarks/ingest.py [--quick] [--only capacity|latency|growth|random|predictions|overload] [--millions 10] [--minutes 5]
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import tempfile
@@ -21,7 +22,7 @@ from typing import Any
 import install_plain
 from ingesting import asking
 from ingesting.servers import Target, create, ours, plain
-from support.tables import arguments, quantile, ratio, table
+from support.tables import quantile, ratio, table
 
 WORKERS = 2
 CONNECTIONS = 16
@@ -84,7 +85,7 @@ def random(given: Any) -> str:
 
 
 def _growth(given: Any, version: str) -> str:
-    goal = 400_000 if given.quick else 10_000_000
+    goal = 400_000 if given.quick else int(given.millions * 1e6)
     rows = []
     first = 0.0
     with tempfile.TemporaryDirectory() as directory, ours(Path(directory), WORKERS) as target:
@@ -102,7 +103,7 @@ def _growth(given: Any, version: str) -> str:
 
 def predictions(given: Any) -> str:
     """Batches of 50 predictions on a database of 10 million events, answered by one worker."""
-    goal = 200_000 if given.quick else 10_000_000
+    goal = 200_000 if given.quick else int(given.millions * 1e6)
     rows = []
     with tempfile.TemporaryDirectory() as directory:
         made = create(Path(directory))
@@ -130,7 +131,7 @@ def _asked(label: str, target: Target, given: Any, *, cached: bool = False) -> l
 
 def overload(given: Any) -> str:
     """Four times as much as the server can do, on many connections."""
-    lasting = 15.0 if given.quick else 300.0
+    lasting = 15.0 if given.quick else given.minutes * 60
     with tempfile.TemporaryDirectory() as directory, ours(Path(directory), WORKERS) as target:
         _, peak = _measure(target, given)
         capacity = peak["accepted"] / peak["seconds"]
@@ -186,4 +187,9 @@ def main(given: Any) -> None:
 
 
 if __name__ == "__main__":
-    main(arguments(__doc__, choices=list(PARTS)))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="short rounds on a small database: to see that it runs, not to quote")
+    parser.add_argument("--only", choices=list(PARTS), help="measure this alone")
+    parser.add_argument("--millions", type=float, default=10, help="of events in a large database")
+    parser.add_argument("--minutes", type=float, default=5, help="of overload")
+    main(parser.parse_args())

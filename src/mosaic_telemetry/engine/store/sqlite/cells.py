@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import apsw
 
@@ -10,7 +11,7 @@ from mosaic_telemetry.engine.store.sqlite.texts import Texts
 from mosaic_telemetry.engine.store.values import CellState, Change, RecordKey, Share, ShareKey, StoredCell, TotalKey, Totals
 from mosaic_telemetry.forecast import Cell, CellKey
 
-__all__ = ["apply_change", "find_cells", "find_records", "find_shares", "find_totals", "list_cells", "list_shares", "read_state", "sum_totals"]
+__all__ = ["apply_change", "find_cells", "find_records", "find_shares", "find_totals", "list_cells", "list_shares", "packed", "read_state", "sum_totals"]
 
 _SEPARATOR = "\x1f"  # no dimension holds it: enum values are plain words, and the model stands between them as a whole
 
@@ -110,7 +111,22 @@ def sum_totals(connection: apsw.Connection, days: tuple[int, int], by: Sequence[
     return found if by or found[()].events else {}
 
 
-def apply_change(connection: apsw.Connection, texts: Texts, change: Change) -> bool:
+class Packed(NamedTuple):
+    """The cells of a change, and of its shares, in bytes: made before the transaction, for whose end others wait."""
+
+    cells: dict[CellKey, bytes]
+    shares: dict[ShareKey, bytes]
+
+
+def packed(change: Change) -> Packed:
+    """What `apply_change` needs besides the change."""
+    return Packed(
+        {key: stored.cell.to_bytes() for key, stored in change.cells.items() if stored},
+        {key: share.cell.to_bytes() for key, share in change.shares.items() if share and share.cell},
+    )
+
+
+def apply_change(connection: apsw.Connection, texts: Texts, change: Change, data: Packed) -> bool:
     """Make a change within a transaction; False, and nothing is done, where another was made since it was computed."""
     connection.execute(
         "UPDATE cell_state SET version = version + 1, counted = ?, expired = ?, scored = ?, landmark = ?, profile = ? WHERE version = ?",
@@ -120,8 +136,8 @@ def apply_change(connection: apsw.Connection, texts: Texts, change: Change) -> b
         return False
     if change.reset:
         connection.execute("DELETE FROM shares; DELETE FROM cells; DELETE FROM daily_totals")
-    numbers = _put_cells(connection, change.cells)
-    _put_shares(connection, numbers, change.shares)
+    numbers = _put_cells(connection, change.cells, data.cells)
+    _put_shares(connection, numbers, change.shares, data.shares)
     for key in change.renewed:
         if change.cells[key] is not None:
             connection.execute("UPDATE cells SET updated_ms = (SELECT max(updated_ms) FROM shares WHERE cell = ?1) WHERE number = ?1", (numbers[key],))
@@ -131,23 +147,19 @@ def apply_change(connection: apsw.Connection, texts: Texts, change: Change) -> b
     return True
 
 
-def _put_cells(connection: apsw.Connection, cells: Mapping[CellKey, StoredCell | None]) -> dict[CellKey, int]:
+def _put_cells(connection: apsw.Connection, cells: Mapping[CellKey, StoredCell | None], data: Mapping[CellKey, bytes]) -> dict[CellKey, int]:
     """Write cells; returns the number of each, also of those that went."""
     numbers: dict[CellKey, int] = {}
     for key, stored in cells.items():
         if stored is None:
             numbers[key] = connection.execute("DELETE FROM cells WHERE level = ? AND dimensions = ? RETURNING number", (key.level, _text(key))).get
         else:
-            numbers[key] = connection.execute(_PUT_CELL, (key.level, _text(key), stored.updated_ms, stored.instances, stored.cell.to_bytes())).get
+            numbers[key] = connection.execute(_PUT_CELL, (key.level, _text(key), stored.updated_ms, stored.instances, data[key])).get
     return numbers
 
 
-def _put_shares(connection: apsw.Connection, numbers: Mapping[CellKey, int], shares: Mapping[ShareKey, Share | None]) -> None:
-    there = [
-        (numbers[key], instance, share.events, share.updated_ms, None if share.cell is None else share.cell.to_bytes())
-        for (key, instance), share in shares.items()
-        if share
-    ]
+def _put_shares(connection: apsw.Connection, numbers: Mapping[CellKey, int], shares: Mapping[ShareKey, Share | None], data: Mapping[ShareKey, bytes]) -> None:
+    there = [(numbers[key], instance, share.events, share.updated_ms, data.get((key, instance))) for (key, instance), share in shares.items() if share]
     gone = [(numbers[key], instance) for (key, instance), share in shares.items() if share is None]
     connection.executemany("INSERT OR REPLACE INTO shares (cell, instance, events, updated_ms, data) VALUES (?, ?, ?, ?, ?)", there)
     connection.executemany("DELETE FROM shares WHERE cell = ? AND instance = ?", gone)

@@ -102,7 +102,8 @@ class SqliteStore:
             return cells.sum_totals(connection, days, by, only or {})
 
     def apply(self, change: Change) -> Future[bool]:
-        return self._writer.submit(lambda connection: cells.apply_change(connection, self._texts, change))
+        data = cells.packed(change)
+        return self._writer.submit(lambda connection: cells.apply_change(connection, self._texts, change, data))
 
     def create_instance(  # noqa: PLR0913 - one argument a column
         self, instance_id: UUID, name: str, now_ms: int, *, key: NewKey | None = None, act: Act | None = None, local: bool = False
