@@ -35,8 +35,13 @@ def test_one_line_says_where_it_listens_and_it_answers_at_once(tmp_path):
         with urllib.request.urlopen(f"{url}/readyz", timeout=10) as answer:
             assert json.load(answer) == {"status": "ready"}
         process.terminate()
+        assert re.fullmatch(r"admin key 7e1ead[0-9a-f]{58} \(not shown again; .+\)\n", process.stdout.readline())
         assert process.communicate(timeout=30) == ("", "")
     assert process.returncode == 0
+    with serve("--port", 0, "--database", tmp_path / "t.db") as process:
+        process.stdout.readline()
+        process.terminate()
+        assert process.communicate(timeout=30) == ("", "")  # the key is shown once
 
 
 def test_without_an_option_the_database_lies_in_the_users_data_directory(tmp_path):

@@ -132,3 +132,8 @@ def test_buckets_that_were_long_not_used_are_forgotten(store):
         store.settle({name: Bucket(0.001, 10.0, 9.0)}, now_ms).result()
     assert store.forget_buckets(NOW + 10).result() == 1
     assert store.settle({name: Bucket(0.001, 10.0, 0.0) for name in ("a", "b")}, NOW + 10).result() == {"a": 10, "b": 1}
+
+
+def test_sizes_count_rows(store, instance):
+    store.add_key(instance.number, a_key()).result()
+    assert store.sizes() == {"cells": 0, "shares": 0, "instances": 1, "api_keys": 1}

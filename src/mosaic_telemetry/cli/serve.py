@@ -3,112 +3,84 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
-from contextlib import AbstractContextManager
+import socket
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any
 
 import click
-from starlette.applications import Starlette
 
 from mosaic_telemetry.cli.common import Database, json_option, place_of
 from mosaic_telemetry.cli.database import database_option, open_database
-from mosaic_telemetry.engine import TRIAL_DAYS, Admission, Engine, Retention, name_of
+from mosaic_telemetry.cli.settings import settings_from, settings_options
+from mosaic_telemetry.engine import Admission, Engine, Retention, name_of
 from mosaic_telemetry.server import bind, create_app, reserve, run, run_workers
+from mosaic_telemetry.server.logs import configure
+from mosaic_telemetry.server.metrics import shared_metrics
 
 __all__ = ["command"]
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for every one of this machine.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port to listen on; 0 for any free one.")
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=1,
-    show_default=True,
-    help="Processes that answer requests. From 2 on one more keeps the statistics, and one watches over all of them.",
-)
-@click.option("--otlp", is_flag=True, help="Take the OpenTelemetry of Claude Code, Codex and Gemini CLI as well: /v1/logs, /v1/metrics.")
-@click.option(
-    "--otlp-quiet",
-    type=click.FloatRange(min=0, min_open=True),
-    default=900.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Time without a word after which a task that came by --otlp counts as finished.",
-)
-@click.option(
-    "--public",
-    is_flag=True,
-    help="For instances that do not know each other: none counts for more than 20 tasks in a prediction, and fewer than 5 are not shown.",
-)
-@click.option(
-    "--trial-days",
-    type=click.FloatRange(min=0),
-    default=TRIAL_DAYS,
-    show_default=True,
-    metavar="DAYS",
-    help="With --public: days after its creation in which the events of an instance do not count.",
-)
-@click.option(
-    "--keep-days",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="DAYS",
-    help="Delete events so long after receipt, but not before they have left the 180 days that predictions look back.  [default: keep them]",
-)
+@settings_options
 @database_option
 @json_option
-def command(
-    host: str,
-    port: int,
-    workers: int,
-    database: Database,
-    *,
-    otlp: bool,
-    otlp_quiet: float,
-    public: bool,
-    trial_days: float,
-    keep_days: float | None,
-    as_json: bool,
-) -> None:
+def command(database: Database, *, as_json: bool, **values: Any) -> None:
     """Run the server until SIGTERM or Ctrl-C.
 
     It needs nothing but a SQLite file, and takes a PostgreSQL database as well. Instances and API keys come from
     `mosaic-telemetry admin create-instance`, also while the server runs. The API's documentation is at /v1/docs.
+
+    A setting is looked for on the command line, then in the environment, then in the file that --config names.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = settings_from(values)
+    host, port, workers = settings.host, settings.port, settings.workers
+    configure(settings.log_level, settings.log_format)
     if workers > 1 and not hasattr(os, "fork"):
         raise click.ClickException("several workers need a Unix system; run one here, without --workers")
-    try:
-        bound = bind(host, port) if workers == 1 else reserve(host, port)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise click.ClickException(f"cannot listen on {host} port {port}: {why}; choose another with --host and --port") from error
+    bound = _bound(host, port, alone=workers == 1)
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{bound.getsockname()[1]}"
-    line = json.dumps({"url": url, "database": name_of(database)}) if as_json else f"mosaic-telemetry server listening on {url} (database {name_of(database)})"
+    told: dict[str, str] = {"url": url, "database": name_of(database)}
 
     def ready() -> None:
-        click.echo(line)
+        if as_json:
+            click.echo(json.dumps(told))
+            return
+        click.echo(f"mosaic-telemetry server listening on {url} (database {told['database']})")
+        if "admin_key" in told:
+            click.echo(f"admin key {told['admin_key']} (not shown again; `mosaic-telemetry admin create-admin-key` makes another)")
 
-    def new_app(engine: Engine) -> Starlette:
-        app = create_app(engine)
-        if not otlp:
-            return app
+    extend = None
+    if settings.otlp:
         from mosaic_telemetry.cli.otlp import add_receiver
 
         place = place_of(database)
-        return add_receiver(app, place.with_name(f"{place.name}-otlp"), otlp_quiet)
+        extend = partial(add_receiver, path=place.with_name(f"{place.name}-otlp"), quiet_s=settings.otlp_quiet)
+    make_app = partial(create_app, settings=settings, extend=extend)
 
     def opened(*, keep: bool) -> AbstractContextManager[Engine]:
-        return open_database(database, keep=keep, retention=Retention(event_days=keep_days), admission=Admission(trial_days) if public else False)
+        retention = Retention(event_days=settings.keep_days)
+        return open_database(database, keep=keep, retention=retention, admission=Admission(settings.trial_days) if settings.public else False)
 
-    with bound:
+    with bound, shared_metrics() if workers > 1 else nullcontext():
         with opened(keep=workers == 1) as engine:
+            if not settings.admin_key and (key := engine.accounts.make_admin_key(actor="server")):
+                told["admin_key"] = key
             if workers == 1:
-                run(new_app(engine), bound, ready)
+                run(make_app(engine), bound, ready)
                 return
         # The database was made or brought up to date, and is closed again: no connection may pass through a fork.
-        code = run_workers(workers, bound, new_app, lambda keep: opened(keep=keep), ready)
+        code = run_workers(workers, bound, make_app, lambda keep: opened(keep=keep), ready)
     if code:
         raise SystemExit(code)
+
+
+def _bound(host: str, port: int, *, alone: bool) -> socket.socket:
+    """The address; one line says why where it cannot be had."""
+    try:
+        return bind(host, port) if alone else reserve(host, port)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise click.ClickException(f"cannot listen on {host} port {port}: {why}; choose another with --host and --port") from error

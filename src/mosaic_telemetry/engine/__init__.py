@@ -16,7 +16,7 @@ from mosaic_telemetry.engine.errors import (
 )
 from mosaic_telemetry.engine.keeping import Retention
 from mosaic_telemetry.engine.standing import TRIAL_DAYS, Admission
-from mosaic_telemetry.engine.store import Instance
+from mosaic_telemetry.engine.store import ApiKey, Instance
 from mosaic_telemetry.engine.store.opening import name_of
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "AccountError",
     "Accounts",
     "Admission",
+    "ApiKey",
     "BrokenJsonError",
     "Credentials",
     "DatabaseBusyError",

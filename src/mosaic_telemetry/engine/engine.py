@@ -19,8 +19,10 @@ from mosaic_telemetry.engine.background import Background
 from mosaic_telemetry.engine.decode import parse_json
 from mosaic_telemetry.engine.errors import FormError
 from mosaic_telemetry.engine.ingest import Judged, judge, judge_body
-from mosaic_telemetry.engine.intake import Intake
+from mosaic_telemetry.engine.intake import ACCEPTED, DUPLICATE, INVALID, Intake
 from mosaic_telemetry.engine.keeping import PUBLIC, Keeper, Retention
+from mosaic_telemetry.engine.limits import Limiter
+from mosaic_telemetry.engine.observing import Observer, Unobserved
 from mosaic_telemetry.engine.predict import predict
 from mosaic_telemetry.engine.recount import differences
 from mosaic_telemetry.engine.reporting import number_of
@@ -95,6 +97,8 @@ class Engine:
         self._calibrations = Calibrations(store, now)
         self._accounts = Accounts(store, now)
         self._intake = Intake(store, self._now_ms)
+        self._observer: Observer = Unobserved()
+        self._limiter: Limiter | None = None
         self._keeper = Keeper(store, now, retention, public=None if admission is None else bool(admission))
         self._background = Background(self._keeper) if keep else None
 
@@ -127,7 +131,7 @@ class Engine:
         new: list[bool] = []
         for start in range(0, len(judged.events), _CHUNK):
             new += self._insert(instance, judged.events[start : start + _CHUNK]).result()
-        self._intake.count(instance.number, judged, new)
+        self._count(instance, judged, new)
         return judged.answer(new)
 
     def read_queries(self, body: bytes) -> Sequence[PredictionQuery]:
@@ -274,8 +278,30 @@ class Engine:
         """Raise `DatabaseError` if the store cannot answer."""
         self._store.check()
 
+    def observe(self, observer: Observer) -> None:
+        """Tell this one, from now on, what is done."""
+        self._observer = observer
+        self._store.observe(observer.commit)
+
+    @property
+    def limiter(self) -> Limiter:
+        """Rate limits that all processes on the store share; made when it is first asked for."""
+        if self._limiter is None:
+            self._limiter = Limiter(self._store, self._now)
+        return self._limiter
+
+    def sizes(self) -> dict[str, int]:
+        """How much there is: events that the cells do not hold yet (`backlog`), and rows by table.
+
+        Raises:
+            DatabaseError: the store cannot be read.
+        """
+        return {"backlog": max(0, self._store.horizon() - self._store.state().counted), **self._store.sizes()}
+
     def close(self) -> None:
         """Finish what was handed over, then close the store."""
+        if self._limiter:
+            self._limiter.close()
         if self._background:
             self._background.stop()
         self._intake.close()
@@ -290,7 +316,7 @@ class Engine:
 
         def count(done: Future[list[bool]]) -> None:
             if not done.cancelled() and done.exception() is None:
-                self._intake.count(instance.number, judged, done.result())
+                self._count(instance, judged, done.result())
 
         stored.add_done_callback(count)
         return Submission(stored, judged)
@@ -305,7 +331,15 @@ class Engine:
         if self._background:
             background = self._background
             stored.add_done_callback(lambda _: background.wake())
+        self._observer.handed_over(len(events))
+        start = time.perf_counter()
+        stored.add_done_callback(lambda _: self._observer.stored(len(events), time.perf_counter() - start))
         return stored
+
+    def _count(self, instance: Instance, judged: Judged, new: Sequence[bool]) -> None:
+        self._intake.count(instance.number, judged, new)
+        for result, events in ((ACCEPTED, sum(new)), (DUPLICATE, len(new) - sum(new)), (INVALID, len(judged.errors))):
+            self._observer.events(result, events)
 
     def _now_ms(self) -> int:
         return int(self._now() * 1000)

@@ -18,13 +18,13 @@ from mosaic_telemetry.engine.store import IntakeKey, Store
 from mosaic_telemetry.schema import TaskCompletionEvent
 from mosaic_telemetry.schema.fields import kinds_of
 
-__all__ = ["ACCEPTED", "DUPLICATE", "Intake", "reason_of"]
+__all__ = ["ACCEPTED", "DUPLICATE", "INVALID", "Intake", "reason_of"]
 
 _log = logging.getLogger(__name__)
 
 ACCEPTED = "accepted"
 DUPLICATE = "duplicate"
-_INVALID = "invalid"
+INVALID = "invalid"
 _PERIOD = 1.0
 _FIELDS = frozenset(name for name, _ in kinds_of(TaskCompletionEvent))
 
@@ -32,7 +32,7 @@ _FIELDS = frozenset(name for name, _ in kinds_of(TaskCompletionEvent))
 def reason_of(error: str) -> str:
     """Why an event was refused, as one of few: `invalid: ` and the first field that was wrong, or `invalid`."""
     field = error.partition(":")[0]
-    return f"{_INVALID}: {field}" if field in _FIELDS else _INVALID
+    return f"{INVALID}: {field}" if field in _FIELDS else INVALID
 
 
 class Intake:

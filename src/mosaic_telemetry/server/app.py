@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.applications import Starlette
 from starlette.routing import Route
+from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from mosaic_telemetry.engine import Engine
+from mosaic_telemetry.server.admin import ROUTES as ADMIN
 from mosaic_telemetry.server.advice import budget, compare, score
 from mosaic_telemetry.server.answers import Answers
 from mosaic_telemetry.server.bodies import Readers
@@ -15,31 +20,57 @@ from mosaic_telemetry.server.erasure import erase_events
 from mosaic_telemetry.server.errors import HANDLERS
 from mosaic_telemetry.server.events import submit_events
 from mosaic_telemetry.server.health import healthz, readyz
+from mosaic_telemetry.server.health import metrics as tell_metrics
+from mosaic_telemetry.server.limiting import AddressLimit
+from mosaic_telemetry.server.manners import Manners
+from mosaic_telemetry.server.metrics import Metrics
+from mosaic_telemetry.server.packing import Packing
 from mosaic_telemetry.server.predictions import predict_batch, predict_one
+from mosaic_telemetry.server.settings import Settings
+from mosaic_telemetry.server.state import State
 from mosaic_telemetry.server.totals import daily_totals
 
-__all__ = ["create_app"]
+__all__ = ["ROUTES", "create_app"]
 
 
-def create_app(engine: Engine) -> Starlette:
-    """The application on an engine, which stays the caller's to close."""
-    routes = [
-        Route("/v1/events/batch", submit_events, methods=["POST"]),
-        Route("/v1/predictions/batch", predict_batch, methods=["POST"]),
-        Route("/v1/predictions", predict_one, methods=["GET"]),
-        Route("/v1/predictions/score", score, methods=["GET"]),
-        Route("/v1/compare", compare, methods=["GET"]),
-        Route("/v1/budget", budget, methods=["GET"]),
-        Route("/v1/instances/{instance_id}/events", erase_events, methods=["DELETE"]),
-        Route("/v1/totals", daily_totals, methods=["GET"]),
-        Route("/healthz", healthz, methods=["GET"]),
-        Route("/readyz", readyz, methods=["GET"]),
-        *DOCS,
-        *DASHBOARD,
-    ]
-    app = Starlette(routes=routes, exception_handlers=HANDLERS)
+ROUTES = [
+    Route("/v1/events/batch", submit_events, methods=["POST"]),
+    Route("/v1/predictions/batch", predict_batch, methods=["POST"]),
+    Route("/v1/predictions", predict_one, methods=["GET"]),
+    Route("/v1/predictions/score", score, methods=["GET"]),
+    Route("/v1/compare", compare, methods=["GET"]),
+    Route("/v1/budget", budget, methods=["GET"]),
+    Route("/v1/instances/{instance_id}/events", erase_events, methods=["DELETE"]),
+    Route("/v1/totals", daily_totals, methods=["GET"]),
+    Route("/healthz", healthz, methods=["GET"]),
+    Route("/readyz", readyz, methods=["GET"]),
+    Route("/metrics", tell_metrics, methods=["GET"]),
+    *ADMIN,
+    *DOCS,
+    *DASHBOARD,
+]
+
+
+def create_app(engine: Engine, settings: Settings | None = None, extend: Callable[[Starlette], object] | None = None) -> ASGIApp:
+    """The application on an engine.
+
+    Args:
+        engine: does the work; it stays the caller's to close.
+        settings: how the operator wants it done.
+        extend: called with the routed application, to add routes to it, before that is wrapped into what all answers have in common.
+    """
+    settings = settings or Settings()
+    metrics = Metrics() if settings.metrics else None
+    app = Starlette(routes=ROUTES, exception_handlers=HANDLERS)
     app.router.redirect_slashes = False
     app.state.engine = engine
     app.state.readers = Readers()
     app.state.answers = Answers(engine.predict)
-    return app
+    app.state.shared = State(engine, settings, metrics)
+    if metrics:
+        engine.observe(metrics)
+    if extend:
+        extend(app)
+    outer: ASGIApp = Manners(Packing(AddressLimit(app, engine, settings, metrics)), app, settings, metrics)
+    # Outermost, so that all of the above sees the client's address instead of the proxy's.
+    return ProxyHeadersMiddleware(outer, settings.proxies) if settings.proxies else outer  # type: ignore[arg-type, return-value]  # uvicorn names the same types anew

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mosaic_telemetry.engine import Engine, UnknownInstanceError
-from mosaic_telemetry.server.access import authenticate
+from mosaic_telemetry.server.access import authenticate, is_admin
 from mosaic_telemetry.server.errors import ApiError
 
 __all__ = ["erase_events"]
@@ -23,8 +23,7 @@ async def erase_events(request: Request) -> Response:
         ApiError: 401, 403 with the key of another instance, 404 where there is no such instance.
     """
     engine: Engine = request.app.state.engine
-    key = request.headers.get("authorization", "").partition(" ")[2].strip()
-    own = None if await run_in_threadpool(engine.accounts.is_admin_key, key) else authenticate(request, engine)
+    own = None if await is_admin(request) else authenticate(request, engine)
     try:
         asked = UUID(request.path_params["instance_id"])
         if own is not None and own.instance_id != asked:

@@ -9,7 +9,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from mosaic_telemetry.engine import BrokenJsonError, DatabaseError, FormError, OverloadedError, WrongInstanceError
+from mosaic_telemetry.engine import (
+    AccountError,
+    BrokenJsonError,
+    DatabaseError,
+    FormError,
+    OverloadedError,
+    UnknownInstanceError,
+    UnknownKeyError,
+    WrongInstanceError,
+)
 
 __all__ = ["HANDLERS", "ApiError"]
 
@@ -65,6 +74,10 @@ async def _wrong_instance(_: Request, error: Exception) -> Response:
     return _answer(403, str(error))
 
 
+async def _unknown(_: Request, error: Exception) -> Response:
+    return _answer(404, str(error))
+
+
 async def _database_error(_: Request, error: Exception) -> Response:
     # The text may name a path of the machine: it is for the operator's log.
     _log.error("%s", error)
@@ -86,6 +99,9 @@ HANDLERS = {
     BrokenJsonError: _broken_json,
     FormError: _form_error,
     WrongInstanceError: _wrong_instance,
+    UnknownInstanceError: _unknown,
+    UnknownKeyError: _unknown,
+    AccountError: _form_error,
     DatabaseError: _database_error,
     OverloadedError: _overloaded,
     Exception: _unexpected,

@@ -37,7 +37,9 @@ from mosaic_telemetry.schema.fields import (
     optional_of,
 )
 from mosaic_telemetry.server.examples import EXAMPLES
+from mosaic_telemetry.server.openapi_admin import admin_paths
 from mosaic_telemetry.server.openapi_advice import advice_paths
+from mosaic_telemetry.server.openapi_errors import error_schema, errors
 
 __all__ = ["document"]
 
@@ -45,22 +47,12 @@ Schema: TypeAlias = dict[str, Any]
 Schemas: TypeAlias = dict[str, Schema]
 
 _UUID = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
-_ERRORS = {
-    400: "The body is not JSON.",
-    401: "No API key, or one that is not known.",
-    403: "An event names another instance than the one that the API key belongs to. Nothing of the batch was stored.",
-    413: "The body is too large.",
-    422: "The body, as a whole, has not this form; the error names what is wrong.",
-    429: "Too many requests; try again after `Retry-After` seconds.",
-    500: "The server failed on this request.",
-    503: "The server cannot do its work at the moment; try again after `Retry-After` seconds.",
-}
 _ABOUT = "Report how tasks of AI coding agents went; ask what the next one will cost, how long it will take, and whether it will succeed."
 
 
 def document() -> Schema:
     """The document, as JSON values."""
-    schemas: Schemas = {"Error": _error_schema()}
+    schemas: Schemas = {"Error": error_schema()}
     query_parameters = [
         {"name": item.name, "in": "query", "required": True, "description": _about(item.metadata), "schema": _schema(item.metadata["kind"], schemas)}
         for item in fields(PredictionQuery)
@@ -77,7 +69,7 @@ def document() -> Schema:
                 "requestBody": _body(BatchEventRequest, schemas),
                 "responses": {
                     "202": _answer("One verdict per event.", BatchEventResponse, schemas),
-                    **_errors(400, 401, 403, 413, 422, 429, 500, 503),
+                    **errors(400, 401, 403, 408, 413, 415, 422, 429, 500, 503),
                 },
             },
         },
@@ -89,7 +81,7 @@ def document() -> Schema:
                 "requestBody": _body(BatchPredictionRequest, schemas),
                 "responses": {
                     "200": _answer("One answer per query, in their order.", BatchPredictionResponse, schemas),
-                    **_errors(400, 413, 422, 429, 500, 503),
+                    **errors(400, 408, 413, 415, 422, 429, 500, 503),
                 },
             },
         },
@@ -99,11 +91,17 @@ def document() -> Schema:
                 "tags": ["predictions"],
                 "summary": "Ask for one prediction",
                 "parameters": query_parameters,
-                "responses": {"200": _answer("The answer.", PredictionResponse, schemas), **_errors(422, 429, 500, 503)},
+                "responses": {
+                    "200": _answer("The answer.", PredictionResponse, schemas),
+                    "304": {"description": "The client has it, by the tag that it named in `If-None-Match`."},
+                    **errors(422, 429, 500, 503),
+                },
             },
         },
-        **advice_paths(query_parameters, _errors),
+        **advice_paths(query_parameters, errors),
         "/v1/totals": {"get": _totals()},
+        **admin_paths(schemas),
+        "/metrics": {"get": _metrics()},
         "/healthz": {"get": _probe("healthz", "Whether the process runs", "It runs.", {"status": "ok", "version": __version__}, 500)},
         "/readyz": {"get": _probe("readyz", "Whether the server can do its work", "It can.", {"status": "ready"}, 500, 503)},
     }
@@ -114,7 +112,10 @@ def document() -> Schema:
         "paths": paths,
         "components": {
             "schemas": dict(sorted(schemas.items())),
-            "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer", "description": "An API key: 64 hexadecimal characters."}},
+            "securitySchemes": {
+                "apiKey": {"type": "http", "scheme": "bearer", "description": "An API key: 64 hexadecimal characters."},
+                "adminKey": {"type": "http", "scheme": "bearer", "description": "The admin key."},
+            },
         },
     }
 
@@ -194,18 +195,6 @@ def _answer(description: str, cls: type, schemas: Schemas) -> Schema:
     return {"description": description, "content": {"application/json": {"schema": _reference(cls, schemas)}}}
 
 
-def _errors(*statuses: int) -> Schema:
-    answers = {}
-    for status in statuses:
-        answer: dict[str, Any] = {"description": _ERRORS[status], "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
-        if status in {429, 503}:
-            answer["headers"] = {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 0}}}
-        if status == 401:
-            answer["headers"] = {"WWW-Authenticate": {"schema": {"type": "string", "const": "Bearer"}}}
-        answers[str(status)] = answer
-    return answers
-
-
 def _totals() -> Schema:
     texts = {"day": {"type": "string", "format": "date"}} | {name: {"type": "string"} for name in TotalKey._fields[1:]}
     row = {"type": "object", "properties": texts | {name: {"type": "integer"} for name in Totals._fields}, "required": [*texts, *Totals._fields]}
@@ -219,25 +208,27 @@ def _totals() -> Schema:
         "description": "Days are those of the events' timestamps. `priced` counts tasks whose cost is known; `cost_usd_micros` is theirs.",
         "security": [{"apiKey": []}],
         "parameters": [{"name": name, "in": "query", "required": False, "description": text, "schema": day} for name, text in described.items()],
-        "responses": {"200": {"description": "The sums.", "content": {"application/json": {"schema": answer}}}, **_errors(401, 422, 429, 500, 503)},
+        "responses": {"200": {"description": "The sums.", "content": {"application/json": {"schema": answer}}}, **errors(401, 422, 429, 500, 503)},
     }
 
 
-def _probe(operation: str, summary: str, description: str, example: dict[str, str], *errors: int) -> Schema:
+def _metrics() -> Schema:
+    return {
+        "operationId": "metrics",
+        "tags": ["operation"],
+        "summary": "Numbers for Prometheus",
+        "description": "On a public server, with the admin key. A server that was told so has none.",
+        "security": [{}, {"adminKey": []}],
+        "responses": {"200": {"description": "The numbers.", "content": {"text/plain": {"schema": {"type": "string"}}}}, **errors(401, 404, 500)},
+    }
+
+
+def _probe(operation: str, summary: str, description: str, example: dict[str, str], *statuses: int) -> Schema:
     schema = {"type": "object", "properties": {name: {"type": "string"} for name in example}, "required": list(example)}
     content = {"application/json": {"schema": schema, "example": example}}
     return {
         "operationId": operation,
         "tags": ["operation"],
         "summary": summary,
-        "responses": {"200": {"description": description, "content": content}, **_errors(*errors)},
-    }
-
-
-def _error_schema() -> Schema:
-    return {
-        "type": "object",
-        "properties": {"error": {"type": "string", "description": "what is wrong, in one line"}},
-        "required": ["error"],
-        "examples": [{"error": "this API key is not known, or was revoked"}],
+        "responses": {"200": {"description": description, "content": content}, **errors(*statuses)},
     }

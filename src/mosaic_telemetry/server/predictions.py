@@ -9,6 +9,7 @@ from mosaic_telemetry.engine import Engine, FormError
 from mosaic_telemetry.schema import PredictionQuery, ValidationError, from_dict
 from mosaic_telemetry.server.answers import Answers
 from mosaic_telemetry.server.bodies import ACCEPTED_CODINGS, read_body
+from mosaic_telemetry.server.caching import cached_json
 
 __all__ = ["predict_batch", "predict_one"]
 
@@ -28,7 +29,8 @@ async def predict_one(request: Request) -> Response:
         query = from_dict(PredictionQuery, request.query_params)
     except ValidationError as error:
         raise FormError("; ".join(map(str, error.errors))) from error
-    return _json(answers.give([query])[0])
+    body = answers.give([query])[0]
+    return cached_json(request, body, lasting=body.replace(b'"cache_hit":true', b'"cache_hit":false'))
 
 
 def _json(body: bytes) -> Response:

@@ -172,3 +172,6 @@ class AccountStore(Protocol):
 
     def forget_buckets(self, before_ms: int) -> Future[int]:
         """Forget the buckets that were last settled before a moment; resolves with how many those were."""
+
+    def sizes(self) -> dict[str, int]:
+        """How many rows there are of each: `cells`, `shares`, `instances`, `api_keys`."""

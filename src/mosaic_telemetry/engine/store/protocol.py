@@ -11,7 +11,7 @@ counted once: see `mosaic_telemetry.engine.keeping`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
@@ -77,6 +77,9 @@ class Store(AccountStore, Protocol):
 
     def apply(self, change: Change) -> Future[bool]:
         """Make a change; resolves when it is durable with True, or with False where another was made since. Never blocks."""
+
+    def observe(self, committed: Callable[[int, float], None]) -> None:
+        """Call this, from now on, after each commit with how many writes shared it and the seconds it took; from any thread."""
 
     def check(self) -> None:
         """Raise `DatabaseError` if the store cannot answer."""

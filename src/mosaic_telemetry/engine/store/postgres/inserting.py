@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -27,11 +28,15 @@ class Inserter:
     Args:
         link: where to.
         texts: the numbers of texts.
+
+    Attributes:
+        observe: called after each commit with the number of its batches and the seconds it took; None for nobody.
     """
 
     def __init__(self, link: Link, texts: Texts) -> None:
         self._link = link
         self._texts = texts
+        self.observe: Callable[[int, float], None] | None = None
         self._waiting: deque[tuple[Batch, asyncio.Future[list[bool]]]] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
         self._month = ""
@@ -63,6 +68,7 @@ class Inserter:
         return taken
 
     async def _write(self, taken: Sequence[tuple[Batch, asyncio.Future[list[bool]]]]) -> None:
+        start = time.perf_counter()
         try:
             async with self._link.pool.acquire() as connection:
                 await self._have_months(connection)
@@ -76,6 +82,8 @@ class Inserter:
             for _, done in taken:
                 done.set_exception(error)
         else:
+            if self.observe:
+                self.observe(len(taken), time.perf_counter() - start)
             for (_, done), new in zip(taken, results, strict=True):
                 done.set_result(new)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from uuid import UUID
 
@@ -141,6 +141,12 @@ class PostgresStore:
 
     def forget_buckets(self, before_ms: int) -> Future[int]:
         return self._link.write(lambda connection: usage.forget_buckets(connection, before_ms))
+
+    def sizes(self) -> dict[str, int]:
+        return self._link.use(usage.sizes).result()
+
+    def observe(self, committed: Callable[[int, float], None]) -> None:
+        self._inserter.observe = committed
 
     def check(self) -> None:
         self.state()

@@ -8,7 +8,7 @@ import asyncpg
 
 from mosaic_telemetry.engine.store.accounts import Bucket, IntakeKey
 
-__all__ = ["add_intake", "forget_buckets", "read_intake", "settle"]
+__all__ = ["add_intake", "forget_buckets", "read_intake", "settle", "sizes"]
 
 _ADD = """
 INSERT INTO intake (day, instance, result, events) SELECT * FROM unnest($1::int4[], $2::int4[], $3::text[], $4::int8[])
@@ -57,3 +57,8 @@ async def forget_buckets(connection: asyncpg.Connection, before_ms: int) -> int:
     """Forget the buckets that were last settled before a moment; returns how many those were."""
     done = await connection.execute("DELETE FROM rate_buckets WHERE at_ms < $1", before_ms)
     return int(done.rpartition(" ")[2])
+
+
+async def sizes(connection: asyncpg.Connection) -> dict[str, int]:
+    """How many rows there are of each."""
+    return {table: await connection.fetchval(f"SELECT count(*) FROM {table}") for table in ("cells", "shares", "instances", "api_keys")}  # noqa: S608 - fixed names

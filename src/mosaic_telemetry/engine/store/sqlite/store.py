@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -161,6 +161,13 @@ class SqliteStore:
 
     def forget_buckets(self, before_ms: int) -> Future[int]:
         return self._writer.submit(lambda connection: usage.forget_buckets(connection, before_ms))
+
+    def sizes(self) -> dict[str, int]:
+        with self._reading() as connection:
+            return usage.sizes(connection)
+
+    def observe(self, committed: Callable[[int, float], None]) -> None:
+        self._writer.observe = committed
 
     def check(self) -> None:
         with self._reading() as connection:

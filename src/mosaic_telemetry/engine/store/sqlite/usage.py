@@ -8,7 +8,7 @@ import apsw
 
 from mosaic_telemetry.engine.store.accounts import Bucket, IntakeKey
 
-__all__ = ["add_intake", "forget_buckets", "read_intake", "settle"]
+__all__ = ["add_intake", "forget_buckets", "read_intake", "settle", "sizes"]
 
 _ADD = """
 INSERT INTO intake (day, instance, result, events) VALUES (?, ?, ?, ?)
@@ -45,3 +45,8 @@ def forget_buckets(connection: apsw.Connection, before_ms: int) -> int:
     """Forget the buckets that were last settled before a moment; returns how many those were."""
     connection.execute("DELETE FROM rate_buckets WHERE at_ms < ?", (before_ms,))
     return connection.changes()
+
+
+def sizes(connection: apsw.Connection) -> dict[str, int]:
+    """How many rows there are of each."""
+    return {table: connection.execute(f"SELECT count(*) FROM {table}").get for table in ("cells", "shares", "instances", "api_keys")}  # noqa: S608 - fixed names

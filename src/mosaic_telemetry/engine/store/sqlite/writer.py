@@ -8,6 +8,7 @@ one, so that only the failing one fails.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -39,12 +40,16 @@ class Writer:
         connection: used by this thread alone from now on, and closed by it.
         path: for the text of errors.
         settle: called after each transaction with whether it was committed, for what jobs remember between transactions.
+
+    Attributes:
+        observe: called after each commit with the number of its jobs and the seconds it took; None for nobody.
     """
 
     def __init__(self, connection: apsw.Connection, path: Path, settle: Callable[..., None]) -> None:
         self._connection = connection
         self._path = path
         self._settle = settle
+        self.observe: Callable[[int, float], None] | None = None
         self._turn = Turn(path)
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._lock = threading.Lock()
@@ -120,6 +125,7 @@ class Writer:
 
     def _transaction(self, runs: list[Callable[[apsw.Connection], Any]]) -> list[Any]:
         """Run jobs in one transaction, undone as a whole when one raises."""
+        start = time.perf_counter()
         with in_words(self._path), self._turn:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -131,4 +137,6 @@ class Writer:
                     self._connection.execute("ROLLBACK")
                 raise
         self._settle(committed=True)
+        if self.observe:
+            self.observe(len(runs), time.perf_counter() - start)
         return results

@@ -1,0 +1,44 @@
+import re
+import uuid
+
+import pytest
+from support.server import ServerProcess, create_instance
+
+from mosaic_telemetry.server.examples import EXAMPLES
+
+
+def number(text, name):
+    """The value of a line, by its name and labels."""
+    found = re.search(rf"^mosaic_telemetry_{re.escape(name)} (\S+)$", text, re.MULTILINE)
+    return float(found[1]) if found else None
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_any_worker_tells_the_sum_of_all(tmp_path, workers):
+    access = create_instance(tmp_path / "t.db")
+    with ServerProcess(tmp_path / "t.db", "--workers", str(workers)) as process:
+        ids = [str(uuid.uuid4()) for _ in range(20)]
+        for event_id in [*ids, ids[0]]:  # each on a connection of its own, so that both workers answer some
+            event = {**EXAMPLES["TaskCompletionEvent"], "instance_id": access.instance_id, "event_id": event_id}
+            assert process.request("POST", "/v1/events/batch", {"events": [event, {**event, "retry_count": 999}]}, key=access.api_key)[0] == 202
+        process.request("GET", "/v1/nothing")
+        texts = [process.request_text("/metrics")[2] for _ in range(6)]
+        for text in texts:
+            assert number(text, 'events_total{result="accepted"}') == 20
+            assert number(text, 'events_total{result="duplicate"}') == 1
+            assert number(text, 'events_total{result="invalid"}') == 21
+            assert number(text, 'requests_total{method="POST",route="/v1/events/batch",status="202"}') == 21
+            assert number(text, 'requests_total{method="GET",route="none",status="404"}') == 1
+            assert number(text, 'request_seconds_count{route="/v1/events/batch"}') == 21
+            assert number(text, "store_write_seconds_count") == 21
+            assert number(text, "commit_batches_count") >= 1
+            assert number(text, "queued_events") == 0
+            assert number(text, "database_up") == 1
+            assert number(text, "instances") == 1
+            assert number(text, "uncounted_events") >= 0
+        assert process.stop() == 0
+
+
+def test_metrics_can_be_turned_off(tmp_path):
+    with ServerProcess(tmp_path / "t.db", "--no-metrics") as process:
+        assert process.request("GET", "/metrics")[0] == 404
