@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import os
 import shutil
@@ -11,13 +12,14 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 import wheel_rules as wheels
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIENT_TESTS = ("client", "schema")
-_TOOLS = ("hypothesis", "pytest", "pytest-timeout", "pytest-xdist")
+_RUNNER = ("pytest", "pytest-timeout", "pytest-xdist")
 _INSTALLED = "import importlib.metadata as m; print(*sorted(d.name for d in m.distributions()))"
 # Reports a task to the server that comes with the SDK, with every module of it imported from the wheel.
 _USE = """
@@ -88,10 +90,19 @@ def check_alone(made: Path, folder: Path) -> None:
     run(python, "-W", "error", "-c", _USE, cwd=folder)
 
 
+def tools(folder: Path) -> list[str]:
+    """The packages, with the versions of this environment, that the tests in a folder import."""
+    nodes = [node for path in folder.rglob("*.py") for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    named = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    named |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    owners = metadata.packages_distributions()
+    found = {owner for name in named for owner in owners.get(name.partition(".")[0], [])} - {"mosaic-telemetry"}
+    return [f"{name}=={metadata.version(name)}" for name in sorted(found | set(_RUNNER))]
+
+
 def check_tests(made: Path, folder: Path) -> str:
     """Run the client's tests against the wheel, from a folder without the sources; pytest's last line."""
     python = environment(folder / "tested")
-    pip(python, made, *_TOOLS)
     here = folder / "without-sources"
     for name in ("conftest.py", "support", *CLIENT_TESTS):
         source = ROOT / "tests" / name
@@ -99,6 +110,7 @@ def check_tests(made: Path, folder: Path) -> str:
         (here / "tests").mkdir(parents=True, exist_ok=True)
         copy(source, here / "tests" / name)
     shutil.copy(ROOT / "pyproject.toml", here)
+    pip(python, made, *sorted({tool for name in CLIENT_TESTS for tool in tools(here / "tests" / name)}))
     folders = [f"tests/{name}" for name in CLIENT_TESTS]
     said = run(python, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *folders, cwd=here)
     return said.strip().splitlines()[-1]
