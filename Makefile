@@ -6,7 +6,7 @@ endif
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help install demo test check formatted lint types security format bench soak coverage reference docs build release-check clean
+.PHONY: help install demo test check formatted lint types security format bench soak harnesses coverage reference docs build release-check clean
 
 help:  ## Show what can be made.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ format: $(STAMP)  ## Format the code and mend what the linter can.
 
 soak: $(STAMP)  ## Kill and fork reporting processes hundreds of times; damage session files 2,000 times.
 	MOSAIC_TELEMETRY_SOAK=1 $(BIN)/python -m pytest tests/reliability/test_kill.py tests/reliability/test_fork.py tests/collectors/test_mutations.py tests/server/test_crash_workers.py
+
+harnesses: $(STAMP)  ## Drive the real harnesses, installed from the npm registry, against a model API of our own.
+	MOSAIC_TELEMETRY_HARNESSES=1 $(BIN)/python -m pytest tests/harnesses
 
 coverage: $(STAMP)  ## Run the tests; at least 95 % of the code must be covered.
 	$(BIN)/coverage erase
