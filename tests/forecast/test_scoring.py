@@ -19,7 +19,7 @@ def scored(*rows):
 @given(rows)
 def test_scores_are_what_their_definitions_say(sample):
     score = scored(*sample)
-    within = [row[0] <= actual <= row[4] for row, actual in sample]
+    within = [row[0] - 1e-9 <= actual <= row[4] + 1e-9 for row, actual in sample]
     loss = [max(share * (actual - value), (share - 1) * (actual - value)) for row, actual in sample for share, value in zip(SHARES, row, strict=True)]
     assert score.coverage == pytest.approx(np.mean(within))
     assert score.pinball == pytest.approx(np.mean(loss), abs=1e-5)

@@ -122,7 +122,7 @@ def _show(query: PredictionQuery, found: Mapping[str, Any]) -> None:
         "",
         "9 in 10 stay within",
         *(["limit", "kept"] if limited else []),
-        *(["spent", "still to come (1 in 10 below, median, above)"] if begun else []),
+        *(["spent", "still to come"] if begun else []),
     ):
         table.add_column(heading, justify="right" if heading else "left")
     for name, one in rows.items():
@@ -133,6 +133,10 @@ def _show(query: PredictionQuery, found: Mapping[str, Any]) -> None:
             *([_amount(name, one["spent"]), _rest(name, one)] if begun else []),
         )
     console.print(table)
+    if begun:
+        console.print(
+            "Still to come: one task in ten less than the first amount, half less than the second, one in ten more than the third.", soft_wrap=True, style="dim"
+        )
     about = found["metadata"]
     console.print(f"n = {about['sample_size']:,}, confidence {about['confidence']}. {about['fallback_note'] or ''}".strip(), soft_wrap=True)
 

@@ -71,8 +71,8 @@ def _show(found: Mapping[str, Any]) -> None:
         console.print("No model has been reported for such tasks, or none within the budget.")
         return
     table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column("model", overflow="ellipsis", no_wrap=True, max_width=26)
-    for heading in ("tasks", "per success", "4 in 5 times", "success", "time"):
+    table.add_column("model", overflow="ellipsis", no_wrap=True, max_width=24)
+    for heading in ("n", "per success (4 in 5)", "success", "time"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in found["models"]:
         table.add_row(one["model"], f"{one['sample_size']:,}", *_figures(one))
@@ -80,13 +80,13 @@ def _show(found: Mapping[str, Any]) -> None:
     console.print("Costs per success count failures in; success and time are of a task.", soft_wrap=True, style="dim")
 
 
-def _figures(one: Mapping[str, Any]) -> tuple[str, str, str, str]:
+def _figures(one: Mapping[str, Any]) -> tuple[str, str, str]:
     if not one["enough_data"]:
-        return "not enough data", "", "", ""
+        return "not enough data", "", ""
     cost, rate = one["cost_per_success_usd_micros"], one["success_rate"]
     if cost is None:
-        value, interval = "unknown", ""
+        value = "unknown"
     else:
         high = "?" if cost["high"] is None else numbers.cost(cost["high"])
-        value, interval = ("no success yet" if cost["value"] is None else numbers.cost(cost["value"])), f"{numbers.cost(cost['low'])} to {high}"
-    return value, interval, numbers.share(rate["value"]), numbers.duration(one["duration_ms"])
+        value = f"{'no success' if cost['value'] is None else numbers.cost(cost['value'])} ({numbers.cost(cost['low'])} to {high})"
+    return value, numbers.share(rate["value"]), numbers.duration(one["duration_ms"])

@@ -35,7 +35,7 @@ def accuracy_as_json(records: Mapping[RecordKey, Record]) -> dict[str, Any]:
 def _of_target(records: Mapping[RecordKey, Record]) -> dict[str, Any]:
     groups: dict[str, dict[str, Score]] = {"level": {}, "sample_size": {}, "month": {}}
     whole = Score()
-    for key, record in sorted(records.items()):
+    for key, record in sorted(records.items(), key=lambda item: (item[0].size, item[0])):
         whole.merge(record.score)
         for group, name in (("level", str(key.level)), ("sample_size", CLASSES[key.size]), ("month", _month(key.month))):
             groups[group].setdefault(name, Score()).merge(record.score)

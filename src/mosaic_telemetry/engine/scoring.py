@@ -29,6 +29,7 @@ from mosaic_telemetry.forecast import (
     keys_of,
     to_logs,
 )
+from mosaic_telemetry.forecast.histogram import bins_of, values_of
 
 __all__ = ["Calibrations", "calibrations_of", "month_of", "settle"]
 
@@ -85,7 +86,7 @@ def settle(  # noqa: PLR0913 - what the past was, where it is read, and what is 
             known &= tasks.priced
         chosen = places[known]
         names = np.stack([levels[chosen], class_of(own[chosen, number]), months[known]], axis=1)
-        logs = to_logs(actuals[known, number].astype(np.float64))
+        logs = to_logs(values_of(bins_of(actuals[known, number])))  # as cells see them, so that what never varies is met
         for name in np.unique(names, axis=0):
             there = (names == name).all(axis=1)
             forecast = chosen[there]

@@ -58,6 +58,9 @@ class Counts:
         """Add all counts of `other`."""
         if not len(other.keys):
             return
+        if not len(self.keys):
+            self.keys, self.counts = other.keys, other.counts
+            return
         keys = np.concatenate((self.keys, other.keys))
         order = keys.argsort(kind="stable")
         keys = keys[order]

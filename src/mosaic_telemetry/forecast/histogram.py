@@ -101,7 +101,12 @@ class Histogram:
     __slots__ = ("_values", "counts")
 
     def __init__(self, values: Iterable[float] = (), *, of: tuple[Counts, int | None] | None = None) -> None:
-        self.counts, self._values = of or (Counts.of(bins_of(np.fromiter(values, dtype=np.float64))), None)
+        if of is not None:
+            self.counts, self._values = of
+            return
+        # Many begin empty, which is cheaper to say than to count.
+        self.counts = Counts() if isinstance(values, tuple) and not values else Counts.of(bins_of(np.fromiter(values, dtype=np.float64)))
+        self._values = None
 
     @classmethod
     def from_counts(cls, counts: Counts, values: int | None = None) -> Self:

@@ -24,6 +24,7 @@ _LOW, _MEDIAN, _HIGH = 0, 2, 4
 _FINER = 5
 _SMALLER = 20.0
 _LOG_LARGEST = math.log(LARGEST) - 1e-9
+_EQUAL = 1e-9  # logarithms that lie closer than this are the same
 _HEADER = struct.Struct("<QQQQI")
 _UNITS = 1_000_000  # losses are summed as whole millionths: so the order of adding and merging does not matter
 
@@ -54,8 +55,8 @@ class Score:
     def add(self, forecasts: Floats, actuals: Floats) -> None:
         """Score forecasts, in logarithms: `[forecast, share]`, and `[forecast]` for what came."""
         self.forecasts += len(actuals)
-        self.below += int((actuals < forecasts[:, _LOW]).sum())
-        self.above += int((actuals > forecasts[:, _HIGH]).sum())
+        self.below += int((actuals < forecasts[:, _LOW] - _EQUAL).sum())
+        self.above += int((actuals > forecasts[:, _HIGH] + _EQUAL).sum())
         self._loss += int(np.rint(pinball(forecasts, actuals) * _UNITS).sum())
         self._errors.add_many(np.exp(np.minimum(np.abs(actuals - forecasts[:, _MEDIAN]) * _FINER - _SMALLER, _LOG_LARGEST)))
         self._widths.add_many(np.abs(forecasts[:, _HIGH] - forecasts[:, _LOW]))
