@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import UUID
 
 import click
 
-from mosaic_telemetry.cli.common import json_option, print_json
+from mosaic_telemetry.cli.common import Database, json_option, print_json
 from mosaic_telemetry.cli.database import database_option, open_database
 from mosaic_telemetry.engine import Credentials, UnknownInstanceError
 
@@ -25,7 +24,7 @@ def command() -> None:
 @database_option
 @click.option("--name", default="", help="What to call it in `admin list`.")
 @json_option
-def create_instance(database: Path, name: str, *, as_json: bool) -> None:
+def create_instance(database: Database, name: str, *, as_json: bool) -> None:
     """Create an instance with an API key, which is shown this once."""
     with open_database(database) as engine:
         credentials = engine.create_instance(name)
@@ -35,7 +34,7 @@ def create_instance(database: Path, name: str, *, as_json: bool) -> None:
 @command.command("list")
 @database_option
 @json_option
-def list_instances(database: Path, *, as_json: bool) -> None:
+def list_instances(database: Database, *, as_json: bool) -> None:
     """List the instances; keys are never shown again."""
     with open_database(database) as engine:
         instances, keys, now_ms = engine.accounts.instances(), engine.accounts.keys(), engine.accounts.now_ms()
@@ -63,7 +62,7 @@ def list_instances(database: Path, *, as_json: bool) -> None:
 @click.argument("instance", type=click.UUID)
 @database_option
 @json_option
-def rotate_key(instance: UUID, database: Path, *, as_json: bool) -> None:
+def rotate_key(instance: UUID, database: Database, *, as_json: bool) -> None:
     """Revoke INSTANCE's keys at once and show a new one, this once."""
     with open_database(database) as engine:
         try:
@@ -77,7 +76,7 @@ def rotate_key(instance: UUID, database: Path, *, as_json: bool) -> None:
 @click.argument("instance", type=click.UUID)
 @database_option
 @json_option
-def revoke(instance: UUID, database: Path, *, as_json: bool) -> None:
+def revoke(instance: UUID, database: Database, *, as_json: bool) -> None:
     """Revoke INSTANCE's keys at once; its events stay."""
     with open_database(database) as engine:
         try:

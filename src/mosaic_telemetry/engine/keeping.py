@@ -103,7 +103,8 @@ class Keeper:
         with self._lock:
             horizon = self._store.horizon()
             while not self._conforms(state := self._store.state()) or state.counted < horizon:
-                self._count()
+                if not self._count():
+                    return  # what stood up to the horizon was deleted meanwhile
 
     def erase(self, instance: int) -> int:
         """Delete all events of an instance that are stored now, and take its share out of every cell; returns how many there were.

@@ -54,7 +54,7 @@ async def make_pool(dsn: str, most: int) -> asyncpg.Pool:
         pool: asyncpg.Pool = await asyncpg.create_pool(
             dsn,
             connection_class=_Connection,
-            min_size=1,
+            min_size=0,
             max_size=most,
             timeout=_CONNECT_SECONDS,
             command_timeout=_STATEMENT_SECONDS,

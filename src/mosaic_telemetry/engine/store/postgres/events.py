@@ -79,14 +79,14 @@ async def insert_batches(connection: asyncpg.Connection, texts: Texts, batches: 
 
 
 async def read_horizon(connection: asyncpg.Connection) -> int:
-    """A sequence up to which all events can be read.
+    """The sequence of the last event, when no earlier one is still to come.
 
     Transactions take their numbers before they commit, and commit in any order. For a moment this waits until none is under way:
     what was numbered until then is to be seen, or never will be.
     """
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK, _INGESTING)
-        horizon: int = await connection.fetchval("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM event_sequence")
+        horizon: int = await connection.fetchval("SELECT coalesce(max(sequence), 0) FROM events")
     return horizon
 
 

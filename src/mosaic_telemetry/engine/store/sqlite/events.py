@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from itertools import chain
-from operator import attrgetter
 from typing import Any
 
 import apsw
 
+from mosaic_telemetry.engine.store.columns import GATES, PLAIN, TEXTS, plain_of, texts_of
 from mosaic_telemetry.engine.store.sqlite.texts import Texts
 from mosaic_telemetry.engine.store.values import EventRow, StoredEvent
-from mosaic_telemetry.schema import QualityGate
 
 __all__ = ["Insertion", "read_events"]
 
-_PLAIN = (
-    "task_duration_ms",
-    "estimated_input_tokens",
-    "estimated_output_tokens",
-    "actual_input_tokens",
-    "actual_output_tokens",
-    "estimated_cost_usd_micros",
-    "actual_cost_usd_micros",
-    "quality_gate_passed",
-    "context_compactions",
-    "context_rotations",
-    "context_utilization_final",
-    "retry_count",
-)
-_TEXTS = ("task_type", "complexity", "harness", "model", "provider", "outcome", "language", "repo_size_category")
-_GATES = ("quality_gates_run", "quality_gates_failed")
-_COLUMNS = ("event_id", "instance", "received_ms", "timestamp_ms", "standing", *_PLAIN, *_TEXTS, *_GATES)
-_plain = attrgetter(*_PLAIN)
-_texts = attrgetter(*_TEXTS)
+_COLUMNS = ("event_id", "instance", "received_ms", "timestamp_ms", "standing", *PLAIN, *TEXTS, *GATES)
 _ROW = f"({', '.join('?' * len(_COLUMNS))})"
 # Many rows a statement: one call into SQLite then does the work of a whole batch, and other threads may run meanwhile.
 _SIZES = (100, 20, 4, 1)
@@ -77,10 +58,10 @@ class Insertion:
         """Statements with their values; None where a text has no number yet."""
         rows: list[tuple[Any, ...]] = []
         for event_id, timestamp_ms, event, standing in self._events:
-            named = numbers((*_texts(event), _gates(event.quality_gates_run), _gates(event.quality_gates_failed)))
+            named = numbers(texts_of(event))
             if named is None:
                 return None
-            rows.append((event_id, *self._head, timestamp_ms, standing, *_plain(event), *named))
+            rows.append((event_id, *self._head, timestamp_ms, standing, *plain_of(event), *named))
         statements = []
         start = 0
         for size in _SIZES:
@@ -111,18 +92,3 @@ def read_events(connection: apsw.Connection, texts: Texts, where: tuple[int, int
     """The first events above one sequence and up to another, so many, of one instance if it is given."""
     named = partial(texts.texts, connection)
     return [EventRow(*row[:5], *named(row[5:11]), *row[11:]) for row in connection.execute(_READ, where)]
-
-
-_ORDER: dict[str, int] = {gate: place for place, gate in enumerate(QualityGate)}
-
-
-def _gates(gates: Sequence[str]) -> str:
-    """A set of gates as one text, each gate once and in the enum's order: 64 different texts at most."""
-    if len(gates) < 2:
-        return gates[0] if gates else ""
-    return _set_of(tuple(gates))
-
-
-@lru_cache(1000)
-def _set_of(gates: tuple[str, ...]) -> str:
-    return ",".join(sorted(set(gates), key=_ORDER.__getitem__))
