@@ -13,6 +13,7 @@ import click
 from mosaic_telemetry.cli.projects import Projects
 from mosaic_telemetry.collectors import Choice, Collector, Converted, Delivery, Scan, ScanState, Sink, Task, plan_scan, to_event
 from mosaic_telemetry.collectors.readers import ReadingWatcher, UnitReader
+from mosaic_telemetry.collectors.repository import Repositories
 from mosaic_telemetry.pricing import PriceList
 from mosaic_telemetry.schema import ValidationError
 
@@ -132,9 +133,10 @@ def converted_tasks(tasks: Sequence[Task], instance_id: str, prices: PriceList |
     """
     converted: list[tuple[Task, Converted]] = []
     problems: list[str] = []
+    repositories = Repositories()
     for task in tasks:
         try:
-            converted.append((task, to_event(task, instance_id, prices)))
+            converted.append((task, to_event(task, instance_id, prices, repositories.around(task.folder))))
         except ValidationError as error:
             if any(problem.field == "instance_id" for problem in error.errors):
                 raise click.ClickException("; ".join(map(str, error.errors))) from error

@@ -38,8 +38,8 @@ _RULES = {
     "model": "the model that wrote most of the output, subagents apart",
     "provider": "who served that model",
     "outcome": "the task's end and the last results of its gates",
-    "language": "that of most files changed, else read, else named in commands",
-    "repo_size_category": "lines of code in the files that git tracks in the working folder",
+    "language": "that of most files changed, else read, else named in commands, else tracked by git in the working folder",
+    "repo_size_category": "lines in the files of programming languages that git tracks in the working folder, today",
 }
 _NOT_LOGGED = {
     "context_rotations": "0: no log tells it",

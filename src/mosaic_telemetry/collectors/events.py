@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mosaic_telemetry.client.ids import uuid7
+from mosaic_telemetry.collectors.repository import Repository
 from mosaic_telemetry.collectors.values import Task
 from mosaic_telemetry.pricing import Price, PriceList
 from mosaic_telemetry.schema import MAX_COST_MICROS, MAX_DURATION_MS, MAX_TOKENS, TaskCompletionEvent, from_dict
@@ -45,7 +46,7 @@ def event_id(task: Task) -> str:
     return uuid7(task.started_ms * 1_000_000, digest[:10])
 
 
-def to_event(task: Task, instance_id: str, prices: PriceList | None = None) -> Converted:
+def to_event(task: Task, instance_id: str, prices: PriceList | None = None, repository: Repository | None = None) -> Converted:
     """The event of a task.
 
     Estimates, rotations and retries are 0, since no log tells them; the cost is 0 where it is not known; the cost is that of
@@ -55,6 +56,7 @@ def to_event(task: Task, instance_id: str, prices: PriceList | None = None) -> C
         task: the task.
         instance_id: a UUID: which installation reports.
         prices: the person's own list, which goes before the library's.
+        repository: the one that the agent worked in.
 
     Raises:
         ValidationError: `instance_id` is no UUID.
@@ -93,8 +95,8 @@ def to_event(task: Task, instance_id: str, prices: PriceList | None = None) -> C
         "context_utilization_final": task.context_utilization,
         "outcome": task.outcome,
         "retry_count": 0,
-        "language": task.language,
-        "repo_size_category": None,
+        "language": task.language or (repository.language if repository else None),
+        "repo_size_category": repository.size if repository else None,
     }
     return Converted(from_dict(TaskCompletionEvent, fields), tuple(clamped), price)
 
