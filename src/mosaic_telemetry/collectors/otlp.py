@@ -111,7 +111,7 @@ def _fact(record: Mapping[str, Any]) -> Fact | None:
         return None
     name = said.text("request_id") or said.text("tool_use_id") or said.text("call_id")
     prompt = said.text("prompt.id") or said.text("prompt_id")
-    known = {"harness": _HARNESSES[harness], "session": session[:200], "prompt": prompt[:200], "at_ms": at}
+    known: dict[str, Any] = {"harness": _HARNESSES[harness], "session": session[:200], "prompt": prompt[:200], "at_ms": at}
     text = json.dumps([known, found, name or said.text("event.sequence")], sort_keys=True)
     identity = f"{found['kind']} {name[:100]}" if name else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
     return Fact(**known, id=identity, **found)

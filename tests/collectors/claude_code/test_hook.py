@@ -1,5 +1,6 @@
 """Looking at a session while it runs finds what collecting it afterwards finds, each task once."""
 
+import gzip
 import json
 
 import pytest
@@ -159,14 +160,15 @@ def test_the_recordings_are_found_as_they_are_collected():
 
 def test_real_sessions_are_found_as_they_are_collected(tmp_path):
     folder = test_data("claude_code")
-    sessions = sorted((path for path in folder.rglob("*.jsonl") if not path.name.startswith("agent-")), key=lambda path: (-path.stat().st_size, path))
     counted = 0
-    for path in [path for path in sessions if path.stat().st_size < 3_000_000][:4]:
-        lines = path.read_bytes().splitlines(keepends=True)
+    for path in sorted(folder.rglob("*.jsonl.gz"), key=lambda path: (path.stat().st_size, path)):
+        lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
         third = len(lines) // 3
-        lone = tmp_path / path.stem / path.name
+        lone = tmp_path / path.name.removesuffix(".jsonl.gz") / path.name.removesuffix(".gz")
         findings = looks(lone, [b"".join(lines[:third]), b"".join(lines[third : 2 * third]), b"".join(lines[2 * third :])])
         found = [task for finding in findings for task in finding.tasks]
         assert {task.identity for task in found} == {task.identity for task in collect(lone, now_ms=0).tasks}, path
         counted += len(found)
-    assert counted
+        if counted >= 20:
+            break
+    assert counted >= 20
