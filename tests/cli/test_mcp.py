@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 
 import click
@@ -36,7 +37,7 @@ def talk(conversation, *options):
     """Let `conversation(client)` talk to a server that was started with `options`."""
 
     async def run():
-        parameters = StdioServerParameters(command=sys.executable, args=["-m", "mosaic_telemetry", "mcp", *options])
+        parameters = StdioServerParameters(command=sys.executable, args=["-m", "mosaic_telemetry", "mcp", *options], env=dict(os.environ))
         async with Client(parameters, read_timeout_seconds=60) as client:
             return await conversation(client)
 

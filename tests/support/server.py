@@ -1,6 +1,7 @@
 """A real server: the command in a process of its own, on a free port and a SQLite file."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -83,7 +84,9 @@ class ServerProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
+        if self.process.poll() is None and "COVERAGE_PROCESS_CONFIG" in os.environ:
+            self.stop()  # a killed process could not say what it has covered
+        elif self.process.poll() is None:
             self.kill()
         elif self.process.stdout is not None:
             self.process.stdout.close()
