@@ -22,6 +22,7 @@ _PASSING = (
     asyncpg.TransactionRollbackError,  # a deadlock
     asyncpg.LockNotAvailableError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what asyncpg makes of a server that goes at the wrong moment
     OSError,
     asyncio.TimeoutError,
 )

@@ -70,7 +70,7 @@ class Inserter:
     async def _write(self, taken: Sequence[tuple[Batch, asyncio.Future[list[bool]]]]) -> None:
         start = time.perf_counter()
         try:
-            async with self._link.pool.acquire() as connection:
+            async with self._link.connection() as connection:
                 await self._have_months(connection)
                 results = await insert_batches(connection, self._texts, [batch for batch, _ in taken])
         except asyncpg.DataError as error:  # what one of them holds: the others shall not fail with it

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import asyncpg
@@ -42,7 +43,7 @@ class Link:
         self._thread = threading.Thread(target=self._run, name="mosaic-telemetry-postgres", daemon=True)
         self._thread.start()
         try:
-            self.pool: asyncpg.Pool = self.start(make_pool(dsn, most)).result()
+            self._pool: asyncpg.Pool = self.start(make_pool(dsn, most)).result()
         except BaseException:
             self._stop()
             raise
@@ -85,8 +86,18 @@ class Link:
         asyncio.run_coroutine_threadsafe(self._close_pool(), self._loop).result()
         self._stop()
 
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection, on the loop; one that asyncpg is confused about is never used again."""
+        async with self._pool.acquire() as connection:
+            try:
+                yield connection
+            except asyncpg.InternalClientError:
+                connection.terminate()
+                raise
+
     async def _used(self, use: Use[T]) -> T:
-        async with self.pool.acquire() as connection:
+        async with self.connection() as connection:
             return await use(connection)
 
     async def _in_words(self, work: Coroutine[Any, Any, T]) -> T:
@@ -95,9 +106,9 @@ class Link:
 
     async def _close_pool(self) -> None:
         try:
-            await asyncio.wait_for(self.pool.close(), _CLOSE_SECONDS)
+            await asyncio.wait_for(self._pool.close(), _CLOSE_SECONDS)
         except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            self.pool.terminate()
+            self._pool.terminate()
 
     def _ended(self, future: Future[Any]) -> None:
         with self._lock:
