@@ -29,6 +29,7 @@ from mosaic_telemetry.schema import Outcome, Provider
 __all__ = ["DAY_MS", "Counted", "Weighing", "add_up", "added", "count", "counting", "days", "merged", "tasks_of"]
 
 DAY_MS = 86_400_000
+_DENSE = 1 << 22
 
 Numbers = NDArray[np.int64]
 Name = TypeVar("Name", bound=Hashable)
@@ -144,7 +145,10 @@ def _cells(members: Numbers, ladders: Sequence[tuple[Name, ...]], tasks: Tasks, 
     what = tasks.keys()
     there = what != ABSENT
     amounts = np.where(np.arange(what.shape[1]) < PLAIN, 1, weights[:, None])
-    tags, counts = _summed(((members[:, None] << 16) | what)[there], amounts[there])
+    owners_of, keys_of_all, weights_of_all = np.broadcast_to(members[:, None], what.shape)[there], what[there], amounts[there]
+    if len(ladders) * len(found := Counts.of(keys_of_all).keys) <= _DENSE:
+        return _dense(ladders, found, owners_of * len(found) + found.searchsorted(keys_of_all), weights_of_all)
+    tags, counts = _summed((owners_of << 16) | keys_of_all, weights_of_all)
     groups, keys = tags >> 16, tags & 0xFFFF
     cells: dict[Name, Cell] = {}
     for level in range(len(ladders[0])):
@@ -158,6 +162,29 @@ def _cells(members: Numbers, ladders: Sequence[tuple[Name, ...]], tasks: Tasks, 
     return cells
 
 
+def _dense(ladders: Sequence[tuple[Name, ...]], keys: Numbers, places: Numbers, weights: Numbers) -> dict[Name, Cell]:
+    """The same where a table of all groups and keys is small: adding up its rows is much faster than to sort.
+
+    Args:
+        ladders: the cells of each group.
+        keys: those that occur, rising; the columns of the table.
+        places: where in the table each count belongs.
+        weights: each count.
+    """
+    # Sums of weights stay far below 2^53, so that they are exact as floats.
+    table = np.bincount(places, weights, len(ladders) * len(keys)).astype(np.int64).reshape(len(ladders), len(keys))
+    cells: dict[Name, Cell] = {}
+    for level in range(len(ladders[0])):
+        members: dict[Name, list[int]] = {}
+        for group, ladder in enumerate(ladders):
+            members.setdefault(ladder[level], []).append(group)
+        for name, groups in members.items():
+            counts = table[groups].sum(axis=0) if len(groups) > 1 else table[groups[0]]
+            there = counts.nonzero()[0]
+            cells[name] = Cell(Counts(keys[there], counts[there]))
+    return cells
+
+
 def _summed(tags: Numbers, counts: Numbers) -> tuple[Numbers, Numbers]:
     """Each tag once, rising, with the sum of its counts."""
     order = tags.argsort(kind="stable")
@@ -167,15 +194,27 @@ def _summed(tags: Numbers, counts: Numbers) -> tuple[Numbers, Numbers]:
 
 
 def _shares(rows: Sequence[EventRow], members: Numbers, ladders: Sequence[tuple[CellKey, ...]]) -> dict[ShareKey, Share]:
-    parts: dict[tuple[int, int], tuple[int, int]] = {}
-    for row, group in zip(rows, members.tolist(), strict=True):
-        events, newest = parts.get((group, row.instance), (0, 0))
-        parts[group, row.instance] = (events + 1, max(newest, row.received_ms))
+    instances, places = np.unique(np.array([row.instance for row in rows], dtype=np.int64), return_inverse=True)
+    received = np.array([row.received_ms for row in rows], dtype=np.int64)
+    pairs, events, newest = _joined(members * len(instances) + places, np.ones(len(rows), dtype=np.int64), received)
+    groups, owners = np.divmod(pairs, len(instances))
     shares: dict[ShareKey, Share] = {}
-    for (group, instance), (events, newest) in parts.items():
-        for key in ladders[group]:
-            shares[key, instance] = Share(events, newest).joined(shares.get((key, instance)))
+    for level in range(len(ladders[0])):
+        numbers: dict[CellKey, int] = {}
+        cells = np.array([numbers.setdefault(ladder[level], len(numbers)) for ladder in ladders], dtype=np.int64)
+        names = list(numbers)
+        found, sums, latest = _joined(cells[groups] * len(instances) + owners, events, newest)
+        whose = zip((found // len(instances)).tolist(), instances[found % len(instances)].tolist(), sums.tolist(), latest.tolist(), strict=True)
+        shares |= {(names[cell], instance): Share(count, at) for cell, instance, count, at in whose}
     return shares
+
+
+def _joined(tags: Numbers, counts: Numbers, times: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """Each tag once, rising, with the sum of its counts and the latest of its times."""
+    order = tags.argsort(kind="stable")
+    tags = tags[order]
+    starts = np.flatnonzero(np.concatenate(([True], tags[1:] != tags[:-1])))
+    return tags[starts], np.add.reduceat(counts[order], starts), np.maximum.reduceat(times[order], starts)
 
 
 def add_up(rows: Sequence[EventRow]) -> dict[TotalKey, Totals]:

@@ -37,7 +37,9 @@ class Counts:
     @classmethod
     def of(cls, keys: NDArray[Any]) -> Counts:
         """The counts of an array of keys, in any order and of any shape."""
-        return cls(*np.unique(keys, return_counts=True))
+        counts = np.bincount(keys.ravel()) if keys.size else _EMPTY  # much faster than to sort: there are at most 65,536 keys
+        found = counts.nonzero()[0]
+        return cls(found, counts[found])
 
     @property
     def total(self) -> int:

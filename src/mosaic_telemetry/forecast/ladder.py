@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mosaic_telemetry.schema import Complexity, PredictionQuery, Provider, TaskType
 
@@ -58,8 +58,7 @@ class Confidence:
     HIGH = "high"
 
 
-@dataclass(frozen=True, slots=True)
-class CellKey:
+class CellKey(NamedTuple):
     """Names a cell: a level of the ladder, or `RECENT`, and the text of each dimension that this level keeps, in the ladder's order."""
 
     level: int
