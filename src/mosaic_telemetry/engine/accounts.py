@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID, uuid4
@@ -11,10 +12,14 @@ from mosaic_telemetry.engine.errors import AccountError, UnknownInstanceError, U
 from mosaic_telemetry.engine.keys import KeyKind, digest_of, hint_of, new_key, same
 from mosaic_telemetry.engine.store import AccountStore, Act, ApiKey, FoundKey, Instance, NewKey
 
-__all__ = ["Accounts", "Credentials", "IssuedKey"]
+__all__ = ["LONGEST_NAME", "NAME_PATTERN", "Accounts", "Credentials", "IssuedKey"]
 
 _ADMIN_KEY = "admin_key"
-_LONGEST_NAME = 200
+LONGEST_NAME = 200
+"""Characters of a name."""
+
+NAME_PATTERN = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$"
+"""A name stands in one line: it has no control characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +199,6 @@ class Accounts:
 
 
 def _checked(name: str) -> str:
-    if len(name) > _LONGEST_NAME or not name.isprintable():
-        raise AccountError(f"a name has at most {_LONGEST_NAME} characters, all of them printable")
+    if len(name) > LONGEST_NAME or not re.match(NAME_PATTERN + r"\Z", name):
+        raise AccountError(f"a name has at most {LONGEST_NAME} characters, and no control characters")
     return name

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from mosaic_telemetry.engine.accounts import IssuedKey
+from mosaic_telemetry.engine.accounts import LONGEST_NAME, NAME_PATTERN, IssuedKey
 from mosaic_telemetry.engine.engine import Engine
 from mosaic_telemetry.engine.errors import AccountError
 from mosaic_telemetry.engine.intake import ACCEPTED, DUPLICATE, INVALID
@@ -27,11 +27,10 @@ __all__ = [
     "UsageView",
 ]
 
-_LONGEST_NAME = 200
 _DAYS = 7
 _MOST_DAYS = 3660
 
-_Name = Annotated[str, msgspec.Meta(max_length=_LONGEST_NAME, description="what to call it")]
+_Name = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME, pattern=NAME_PATTERN, description="what to call it")]
 _Lifetime = Annotated[float, msgspec.Meta(gt=0, le=3.2e9, description="seconds after which the key works no longer; null for never")]
 _Overlap = Annotated[float, msgspec.Meta(ge=0, le=3.2e9, description="seconds that the old keys go on working")]
 _Time = Annotated[str, msgspec.Meta(description="ISO 8601, in UTC")]

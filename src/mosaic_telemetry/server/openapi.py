@@ -153,7 +153,7 @@ def _number(kind: Number, _: Schemas) -> Schema:
 
 
 def _text(kind: Text, _: Schemas) -> Schema:
-    return {"type": "string", "maxLength": kind.longest} | ({"minLength": kind.shortest} if kind.shortest else {})
+    return {"type": "string", "maxLength": kind.longest, "pattern": "^[^\\u0000]*$"} | ({"minLength": kind.shortest} if kind.shortest else {})
 
 
 def _list(kind: ListOf, schemas: Schemas) -> Schema:

@@ -47,7 +47,11 @@ def _compare(query_parameters: Sequence[Schema], errors: Callable[..., Schema]) 
     )
     parameters = [
         *[parameter for parameter in query_parameters if parameter["name"] in {"task_type", "complexity"}],
-        _parameter("model", "a model to compare; may be given several times; by default all that were reported for such tasks", {"type": "string"}),
+        _parameter(
+            "model",
+            "a model to compare; may be given several times; by default all that were reported for such tasks",
+            {"type": "string", "minLength": 1, "maxLength": 100},
+        ),
         _parameter("budget_usd_micros", "what a typical task may cost, in micro-dollars; models above are left out", _NUMBER),
     ]
     answer = _object({"task_type": {"type": "string"}, "complexity": {"type": "string"}, "models": {"type": "array", "items": model}})

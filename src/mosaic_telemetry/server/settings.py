@@ -90,10 +90,10 @@ class Settings:
         if self.admin_key and len(self.admin_key) < 32:
             raise SettingsError("admin_key: it is too short to be safe; give at least 32 characters, such as `mosaic-telemetry admin create-admin-key` makes")
         _check_networks(self.proxies)
-        for limit in (self.key_limit, self.address_limit):
+        for whose, limit in (("key", self.key_limit), ("address", self.address_limit)):
             if limit and limit.burst / limit.rate > _SLOWEST_SECONDS:
                 raise SettingsError(
-                    f"a burst of {limit.burst} at {limit.rate:g} a second takes above an hour to come back; give a higher rate or a lower burst"
+                    f"{whose}_rate: a burst of {limit.burst} at {limit.rate:g} a second takes above an hour to come back; give a higher rate or a lower burst"
                 )
 
     @property
