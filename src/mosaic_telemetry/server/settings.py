@@ -74,7 +74,6 @@ class Settings:
     otlp: bool = _setting(default=False, about="Take the OpenTelemetry of Claude Code, Codex and Gemini CLI as well: /v1/logs, /v1/metrics.")
     otlp_quiet: float = _setting(900.0, "Seconds without a word after which a task that came by --otlp counts as finished.", bounds=(0, None))
     metrics: bool = _setting(default=True, about="Whether /metrics is there, for Prometheus.")
-    tracing: bool = _setting(default=False, about="Send a trace of each request by OpenTelemetry, set up by its own OTEL_ variables; needs the extra otel.")
 
     def __post_init__(self) -> None:
         for name, lowest, highest in (("port", 0, 65535), ("workers", 1, 64)):
