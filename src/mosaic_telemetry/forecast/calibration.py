@@ -43,11 +43,12 @@ def class_of(sizes: Sizes | Sequence[int]) -> NDArray[np.int64]:
 class Calibration:
     """What is known of how the forecasts of one target did. Mutable; equal ones have equal serial forms."""
 
-    __slots__ = ("_beyond", "_settled")
+    __slots__ = ("_beyond", "_factors", "_settled")
 
     def __init__(self) -> None:
         self._settled = [0] * len(CLASSES)
         self._beyond = [(Histogram(), Histogram()) for _ in CLASSES]
+        self._factors: Floats | None = None  # until something is added
 
     @property
     def settled(self) -> int:
@@ -66,6 +67,7 @@ class Calibration:
             forecasts: logarithms of the uncorrected quantiles, `[forecast, share]`.
             actuals: logarithms of what came.
         """
+        self._factors = None
         classes = class_of(sizes)
         middle = forecasts[:, _MEDIAN]
         for number in np.unique(classes).tolist():
@@ -79,6 +81,7 @@ class Calibration:
 
     def merge(self, other: Calibration) -> None:
         """Add all that `other` has recorded."""
+        self._factors = None
         for number, pair in enumerate(other._beyond):
             self._settled[number] += other._settled[number]
             for mine, theirs in zip(self._beyond[number], pair, strict=True):
@@ -86,7 +89,9 @@ class Calibration:
 
     def factors(self) -> Floats:
         """By what each side's way from the median is to be multiplied: one row a class, lower and upper side."""
-        return np.array([[self._factor(settled, side) for side in pair] for settled, pair in zip(self._settled, self._beyond, strict=True)])
+        if self._factors is None:
+            self._factors = np.array([[self._factor(settled, side) for side in pair] for settled, pair in zip(self._settled, self._beyond, strict=True)])
+        return self._factors
 
     def correct(self, sizes: Sizes, forecasts: Floats) -> Floats:
         """The forecasts with both sides stretched as the record says; from 100 values on they stay as they are."""
