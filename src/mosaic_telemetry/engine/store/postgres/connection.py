@@ -40,8 +40,7 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg ships no
 def named(dsn: str) -> str:
     """A database's name for messages: without user, password and options."""
     parts = urlsplit(dsn)
-    host = parts.hostname or "localhost"
-    return f"postgresql://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    return f"postgresql://{parts.netloc.rpartition('@')[2] or 'localhost'}{parts.path}"
 
 
 async def make_pool(dsn: str, most: int) -> asyncpg.Pool:

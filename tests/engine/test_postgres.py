@@ -1,0 +1,72 @@
+import subprocess
+import sys
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.postgres import rows
+
+from mosaic_telemetry.engine import DatabaseError, open_engine
+from mosaic_telemetry.schema import TaskCompletionEvent, from_dict
+
+
+@pytest.fixture
+def url(postgres):
+    url = postgres.database()
+    yield url
+    postgres.drop(url)
+
+
+def refused(url):
+    with pytest.raises(DatabaseError) as caught, open_engine(url):
+        pass
+    assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgresql://someone:secret@127.0.0.1:1/db", "cannot be used at the moment"),
+        ("postgresql://someone:secret@127.0.0.1:port/db", "no address of a PostgreSQL database"),
+        ("mysql://someone:secret@127.0.0.1/db", "mysql:// is no database that is known"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_named_without_its_password(url, words):
+    assert words in refused(url)
+
+
+def test_a_database_that_is_not_there_is_named(postgres):
+    assert "there is no such database" in refused(postgres.url("nowhere"))
+
+
+def test_a_newer_database_is_refused(url):
+    with open_engine(url):
+        pass
+    rows(url, "UPDATE mosaic_telemetry_tables SET version = version + 1")
+    assert "newer mosaic-telemetry" in refused(url)
+
+
+def test_several_processes_may_make_the_tables_at_once(url):
+    program = "import sys; from mosaic_telemetry.engine import open_engine\nwith open_engine(sys.argv[1]) as engine: engine.create_instance()"
+    children = [subprocess.Popen([sys.executable, "-c", program, url], stderr=subprocess.PIPE) for _ in range(3)]
+    assert [(child.communicate()[1], child.returncode) for child in children] == [(b"", 0)] * 3
+    with open_engine(url) as engine:
+        assert len(engine.accounts.instances()) == 3
+
+
+def test_events_of_several_writers_are_all_counted_and_lie_in_the_month_of_their_receipt(url, make_event):
+    with open_engine(url) as engine, open_engine(url, keep=False) as other:
+        instance = engine.authenticate(engine.create_instance().api_key)
+
+        def report(number):
+            events = [from_dict(TaskCompletionEvent, make_event(instance.instance_id, event_id=str(uuid.uuid4()))) for _ in range(20)]
+            assert (engine, other)[number % 2].ingest(instance, events).accepted == 20
+
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(report, range(40)))
+        engine.roll_up()
+        assert engine.verify() == []
+    assert rows(url, "SELECT count(*), count(DISTINCT event_id) FROM events") == [(800, 800)]
+    assert rows(url, "SELECT count(*) FROM events_other") == [(0,)]
