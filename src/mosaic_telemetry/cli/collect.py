@@ -18,7 +18,7 @@ from click.core import ParameterSource
 
 from mosaic_telemetry.cli.collected import show
 from mosaic_telemetry.cli.collecting import Report, Target, collect_from
-from mosaic_telemetry.cli.common import database_option, json_option, print_json, server_options
+from mosaic_telemetry.cli.common import Database, database_option, json_option, place_of, print_json, server_options
 from mosaic_telemetry.cli.progress import ProgressWatcher
 from mosaic_telemetry.cli.projects import Projects, projects_file
 from mosaic_telemetry.client import TelemetryConfig
@@ -40,7 +40,7 @@ class _Options:
     server: str | None
     api_key: str | None
     instance_id: str | None
-    database: Path
+    database: Database
     since: str | None
     project: str | None
     dry_run: bool
@@ -234,11 +234,12 @@ def _target(options: _Options) -> Iterator[Target]:
             raise click.ClickException("telemetry is switched off by DO_NOT_TRACK or MOSAIC_TELEMETRY_ENABLED; --dry-run shows what would be reported")
         local = LocalSink(options.database)
         sink, instance_id = local, local.instance_id
-        name = f"{options.database.resolve()} {instance_id}"
+        place = options.database.resolve() if isinstance(options.database, Path) else local.name
+        name = f"{place} {instance_id}"
     with ScanState(state_file(os.environ, Path.home(), name)) as state:
         if options.rescan:
             state.forget()
-        yield Target(sink, instance_id, state, prices, Projects(projects_file(options.database)))
+        yield Target(sink, instance_id, state, prices, Projects(projects_file(place_of(options.database))))
 
 
 def _server(server: str | None, api_key: str | None, instance_id: str | None) -> tuple[Any, str]:

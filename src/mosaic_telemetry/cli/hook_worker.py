@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mosaic_telemetry.cli.hook_start import log, state_directory
 from mosaic_telemetry.cli.places import database_path
@@ -24,6 +25,9 @@ from mosaic_telemetry.collectors.events import Converted, to_event
 from mosaic_telemetry.collectors.hook import Finding, Mark, read_session
 from mosaic_telemetry.collectors.values import Task
 from mosaic_telemetry.schema import TaskCompletionEvent, ValidationError
+
+if TYPE_CHECKING:
+    from mosaic_telemetry.cli.common import Database
 
 try:
     import fcntl
@@ -72,7 +76,9 @@ def work(transcript: Path, event: str) -> None:
         finding = _settled(transcript, Mark.decode(place.read_text("utf-8", "replace")), wait=event == "Stop")
         events = list(_events(finding.tasks, target.instance_id))
         if not events or target.deliver([converted.event for _, converted in events]):
-            Projects(projects_file(_database())).keep(events)
+            from mosaic_telemetry.cli.common import place_of
+
+            Projects(projects_file(place_of(_database()))).keep(events)
             place.write_text(finding.mark.encode(), "utf-8")
 
 
@@ -103,9 +109,11 @@ def _events(tasks: Sequence[Task], instance_id: str) -> Iterator[tuple[Task, Con
             log(f"no event can be made of a task: {error}")
 
 
-def _database() -> Path:
+def _database() -> Database:
     """The local database."""
-    return Path(os.environ.get("MOSAIC_TELEMETRY_DATABASE") or database_path())
+    from mosaic_telemetry.cli.common import to_database
+
+    return to_database(os.environ.get("MOSAIC_TELEMETRY_DATABASE") or database_path())
 
 
 class _Server:
