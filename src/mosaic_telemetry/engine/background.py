@@ -16,6 +16,8 @@ _log = logging.getLogger(__name__)
 _PERIOD = 0.1
 _LONGEST = 0.3
 _POLL = 0.5
+_LAST = 10.0
+"""Seconds of work at the end."""
 _LARGE = 10_000
 """Events in a portion from which on a larger one is no cheaper: more are waiting."""
 
@@ -39,31 +41,34 @@ class Background:
         self._woken.set()
 
     def stop(self) -> None:
-        """Do one last portion of what is due. May be called twice."""
+        """Do what is still due, for a while: the rest is done by whoever keeps the cells next. May be called twice."""
         self._stopped.set()
         self._woken.set()
         self._thread.join()
 
     def _run(self) -> None:
-        pause: float | None = 0.0  # at once, for what an earlier process left behind
+        pause = 0.0  # at once, for what an earlier process left behind
         while not self._stopped.wait(pause):
             self._woken.clear()
-            if (pause := self._work()) is None:
+            start = time.monotonic()
+            done = self._step()
+            if done is None:
+                pause = _POLL
+            elif not done:
                 pause = _PERIOD if self._woken.wait(_POLL) else 0
-        self._work()
+            else:
+                # Under load the pause is the longer the longer the work took: it is cheaper by the event in larger portions.
+                pause = 0 if done >= _LARGE else min(2 * (time.monotonic() - start), _LONGEST)
+        end = time.monotonic() + _LAST
+        while self._step() and time.monotonic() < end:
+            continue
 
-    def _work(self) -> float | None:
-        """Do a portion; returns the pause after it in seconds, None where nothing was due."""
-        start = time.monotonic()
+    def _step(self) -> int | None:
+        """Do a portion; returns how many events it was about, None where it failed."""
         try:
-            done = self._keeper.step()
+            return self._keeper.step()
         except DatabaseBusyError as error:
             _log.warning("the cells could not be brought up to date (%s); trying again", error)
         except Exception:  # noqa: BLE001 - the thread must live on, whatever it was
             _log.exception("the cells could not be brought up to date; trying again")
-        else:
-            if not done:
-                return None
-            # Under load the pause is the longer the longer the work took: it is cheaper by the event in larger portions.
-            return 0 if done >= _LARGE else min(2 * (time.monotonic() - start), _LONGEST)
-        return _POLL
+        return None

@@ -66,10 +66,9 @@ def run_workers(
 
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
-        with open_engine(True) as engine:
+        with open_engine(True):
             tell()
             stopped.wait()
-            engine.roll_up()
 
     roles = [Role(f"worker {number}", work) for number in range(1, workers + 1)]
     return Supervisor([*roles, Role("keeper", keep, last=True)], ready).run()

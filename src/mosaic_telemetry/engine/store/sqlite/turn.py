@@ -28,7 +28,13 @@ class Turn:
     """
 
     def __init__(self, path: Path) -> None:
-        self._files = [_open(f"{path}-next"), _open(f"{path}-turn")] if fcntl else []
+        self._files: list[int] = []
+        if fcntl:
+            try:
+                for name in ("next", "turn"):
+                    self._files.append(os.open(f"{path}-{name}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            except OSError:  # another user's, or no room for them: SQLite's own way has to do
+                self.close()
 
     def __enter__(self) -> Self:
         if self._files:
@@ -46,7 +52,3 @@ class Turn:
         """Let go of the files."""
         while self._files:
             os.close(self._files.pop())
-
-
-def _open(path: str) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
