@@ -1,6 +1,8 @@
 """The pages without a browser: what every answer says, and what it never does."""
 
 import re
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -40,3 +42,20 @@ def test_part_of_a_page_is_given_where_it_is_asked_for(served):
 @pytest.mark.parametrize("query", ["days=-1", "days=zzz", "days=99999999999", "model=" + "x" * 5000, "harness=%00", "task_type=%ff"])
 def test_any_address_can_be_shown(served, query):
     assert served.request_text(f"/?{query}")[0] == 200
+
+
+def test_a_form_from_another_site_and_one_without_a_session_are_refused(served):
+    def post(path, **headers):
+        request = urllib.request.Request(served.url + path, data=b"name=x", headers={name.replace("_", "-"): value for name, value in headers.items()})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+    assert post("/instances/create") == 403
+    assert post("/instances/create", Origin="http://elsewhere.example") == 403
+    assert post("/instances/create", Cookie="mosaic_admin=9999999999.00") == 403
+    assert post("/instances/sign-in", Sec_Fetch_Site="cross-site") == 403
+    assert post("/instances/nothing") == 404

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-PAGES = ["/", "/predict", "/activity"]
+ADMIN_KEY = "ad" * 32
+PAGES = ["/", "/models", "/predict", "/accuracy", "/activity", "/instances"]
 THEMES = ["light", "dark"]
 
 # The relative luminance and contrast of WCAG 2.1, of each element that holds text itself, against the colour that shows behind it.
@@ -87,6 +88,33 @@ def test_an_unknown_model_falls_back_in_words_and_a_wrong_address_is_an_error(pa
     assert served.request_text("/predict?task_type=gardening&model=x")[0] == 422
 
 
+def test_models_are_compared_as_the_api_compares_them(page, served):
+    page.goto("/models")
+    page.get_by_label("Kind of work").select_option("debugging")
+    page.wait_for_url(re.compile("task_type=debugging"))
+    _, answer = served.request("GET", "/v1/compare?task_type=debugging&complexity=medium")
+    expected = [one["model"] for one in answer["models"] if one["enough_data"]]
+    page.get_by_role("rowheader").nth(len(expected) - 1).wait_for()
+    assert page.get_by_role("rowheader").all_inner_texts() == expected
+    assert len(expected) == 3
+    assert page.locator("svg.fan").count() == 2 * 3 - 1, "one model costs nothing: there is no interval to draw"
+    page.get_by_label("A typical task costs at most").fill("0.000001")
+    page.get_by_label("A typical task costs at most").press("Enter")
+    page.wait_for_url(re.compile("budget=0.000001"))
+    page.get_by_role("rowheader").filter(has_text="gpt-5.2-codex").wait_for(state="detached")
+    assert page.get_by_role("rowheader").all_inner_texts() == ["qwen3-coder"]
+
+
+def test_the_accuracy_page_shows_what_the_api_says(page, served):
+    page.goto("/accuracy")
+    _, answer = served.request("GET", "/v1/predictions/score")
+    cost = answer["targets"]["actual_cost_usd_micros"]
+    shown = page.locator("section").filter(has_text="Cost").first.locator(".cards dd").all_inner_texts()
+    assert shown[0] == f"{cost['coverage'] * 100:.0f} %"
+    assert shown[2] == f"{cost['forecasts']:,}"
+    assert page.locator("svg.plot").count() == 8
+
+
 def test_the_activity_says_what_came_in_and_what_was_refused_and_why(page):
     page.goto("/activity")
     cards = dict(zip(page.locator(".cards dt").all_inner_texts(), page.locator(".cards dd").all_inner_texts(), strict=True))
@@ -94,6 +122,32 @@ def test_the_activity_says_what_came_in_and_what_was_refused_and_why(page):
     assert page.get_by_role("row").filter(has_text="invalid: retry_count").inner_text().split()[-1] == "1"
     assert page.get_by_role("row").filter(has_text="laptop").count() == 1
     assert page.locator(".chart canvas").count() == 2
+
+
+def test_an_administrator_signs_in_makes_a_key_and_revokes_it(page, own_server, expect_refusals):
+    expect_refusals(1)
+    page.goto(own_server.url + "/instances")
+    page.get_by_label("Admin key").fill("0" * 64)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_load_state()
+    assert "That is not the admin key" in page.get_by_role("alert").inner_text()
+    page.get_by_label("Admin key").fill(ADMIN_KEY)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("Name of a new instance").fill("a <b>new</b> one")
+    page.get_by_role("button", name="Create").click()
+    key = page.locator(".key").inner_text()
+    assert re.fullmatch("[0-9a-f]{64}", key)
+    assert page.get_by_role("heading", name="a <b>new</b> one").count() == 1
+    assert own_server.request("GET", "/v1/totals", key=key)[0] == 200
+    page.get_by_role("button", name="Revoke key").click()
+    page.get_by_role("cell", name="no", exact=True).wait_for()
+    assert own_server.request("GET", "/v1/totals", key=key)[0] == 401
+    page.get_by_text("Last acts").click()
+    assert page.get_by_role("cell", name="key.revoke").count() == 1
+    page.goto(own_server.url + "/instances")
+    assert key not in page.content()
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_label("Admin key").wait_for()
 
 
 def test_everything_is_reached_by_keyboard(page):

@@ -172,8 +172,13 @@ class Accounts:
 
     def is_admin_key(self, key: str) -> bool:
         """Whether it is the admin key that the store knows."""
+        kept = self.admin_digest()
+        return kept is not None and same(kept, digest_of(key))
+
+    def admin_digest(self) -> bytes | None:
+        """The SHA-256 of the admin key that the store knows; None where it knows none."""
         kept = self._store.setting(_ADMIN_KEY)
-        return kept is not None and same(bytes.fromhex(kept), digest_of(key))
+        return None if kept is None else bytes.fromhex(kept)
 
     def note(self, actor: str, action: str, subject: UUID | str, **detail: object) -> None:
         """Write an act into the audit log."""

@@ -174,7 +174,10 @@ class Engine:
             DatabaseError: the store cannot be read.
         """
         asked = models or [str(name[0]) for name in self._store.sum_totals(_EVER, ("model",), {"task_type": task_type, "complexity": complexity})]
-        return standings(task_type, complexity, asked, self.find_cells, public=self.is_public, budget=budget)
+        public = self.is_public
+        found = standings(task_type, complexity, asked, self.find_cells, public=public, budget=budget)
+        # The mere name of a model that few report could tell who they are: on a public server it has to be asked for.
+        return [one for one in found if one.events or models or not public]
 
     def accuracy(self) -> dict[str, Any]:
         """How good past predictions were, as JSON values: see `accuracy_as_json`.

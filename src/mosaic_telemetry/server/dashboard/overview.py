@@ -14,6 +14,7 @@ from mosaic_telemetry.engine import Engine
 from mosaic_telemetry.engine.reporting import cost_per_success, day_of, number_of, success_rate
 from mosaic_telemetry.engine.store import Totals
 from mosaic_telemetry.server.dashboard.asking import FILTERS, STRETCHES, Asked, asked
+from mosaic_telemetry.server.dashboard.publishing import Publishing, Sums
 from mosaic_telemetry.server.dashboard.rendering import page
 
 __all__ = ["overview"]
@@ -47,22 +48,24 @@ def overview(request: Request) -> Response:
     """What was reported, over time and by model and kind of task."""
     engine: Engine = request.app.state.engine
     what = asked(request.query_params)
-    whole = engine.sum_totals(what.since, what.until, (), what.only).get(())
-    days = {number: total for (number,), total in engine.sum_totals(what.since, what.until, ("day",), what.only).items()}
+    publishing = Publishing(engine, what.since, what.until)
+    whole = publishing.whole(engine.sum_totals(what.since, what.until, (), what.only).get(()), what.only)
+    days = {number: total for (number,), total in publishing.shown("day", engine.sum_totals(what.since, what.until, ("day",), what.only), what.only).items()}
+    filters = () if publishing.is_public else FILTERS
+    groups = [(group, _rows(publishing.shown(group, engine.sum_totals(what.since, what.until, (group,), what.only), what.only))) for group in FILTERS]
     values = {
         "asked": what,
         "stretches": STRETCHES,
         "total": Line.of("", whole) if whole else None,
         "chart": _chart(what, days) if whole else None,
         "days": [Line.of(day_of(int(number)).isoformat(), days[number]) for number in sorted(days, reverse=True)],
-        "choices": {group: _names(engine, what, group) for group in FILTERS},
-        "groups": [(group, _rows(engine, what, group)) for group in FILTERS],
+        "choices": {group: _names(engine, what, group) for group in filters},
+        "groups": [(group, rows) for group, rows in groups if rows],
     }
     return page(request, "overview.html", values)
 
 
-def _rows(engine: Engine, what: Asked, group: str) -> list[Line]:
-    sums = engine.sum_totals(what.since, what.until, (group,), what.only)
+def _rows(sums: Sums) -> list[Line]:
     rows = sorted(sums.items(), key=lambda item: (-item[1].cost_usd_micros, -item[1].events, str(item[0])))
     return [Line.of(str(name), total) for (name,), total in rows[:_ROWS]]
 

@@ -20,7 +20,7 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with none at all, a form's own site could not be told from another
     "Cache-Control": "no-store",
 }
 PAGES = (("/", "Overview"), ("/models", "Models"), ("/predict", "Predict"), ("/accuracy", "Accuracy"), ("/activity", "Activity"), ("/instances", "Instances"))
