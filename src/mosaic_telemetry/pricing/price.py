@@ -8,13 +8,10 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from mosaic_telemetry.pricing.names import candidates
+from mosaic_telemetry.pricing.rates import Listed
 from mosaic_telemetry.pricing.usage import TokenUsage
-
-if TYPE_CHECKING:
-    from genai_prices.types import ModelInfo, Provider
 
 __all__ = ["Price", "PriceSource", "context_window", "price_call", "total_price"]
 
@@ -79,28 +76,14 @@ def price_call(  # noqa: PLR0913 - what a price depends on; all but two have a d
     entry = _resolve(model, vendor)
     if entry is None:
         return _UNKNOWN
-    provider, info = entry
-    if context and not any(all(context.get(key) == value for key, value in variant.when.items()) for variant in info.price_variants or ()):
+    variants = entry.info.price_variants or ()
+    if context and not any(all(context.get(key) == value for key, value in variant.when.items()) for variant in variants):
         return _UNKNOWN
-    from genai_prices import Usage
-
-    # The library's input includes the cache, its cache writes include those for an hour, and it takes what is not there as 0.
-    counts = {
-        "input_tokens": usage.input,
-        "cache_read_tokens": usage.cache_read,
-        "cache_write_tokens": usage.cache_write,
-        "cache_write_1h_tokens": usage.cache_write_1h,
-        "output_tokens": usage.output,
-        "web_searches": usage.web_searches,
-        **(details or {}),
-    }
     try:
-        calculation = info.calc_price(
-            Usage(**{name: count for name, count in counts.items() if count}), provider, genai_request_timestamp=at, price_context=context
-        )
+        cost = entry.cost(usage, at, context, details)
     except (LookupError, ValueError):
         return _UNKNOWN
-    return Price(calculation.total_price, PriceSource.PRICED, _library())
+    return Price(cost, PriceSource.PRICED, _library())
 
 
 def total_price(prices: Iterable[Price]) -> Price:
@@ -120,7 +103,7 @@ def total_price(prices: Iterable[Price]) -> Price:
 def context_window(model: str) -> int | None:
     """Tokens that fit into the model's context, as its vendor advertises; None where that is not known."""
     entry = _resolve(model)
-    return None if entry is None else entry[1].context_window
+    return None if entry is None else entry.info.context_window
 
 
 @lru_cache(maxsize=1)
@@ -131,14 +114,14 @@ def _library() -> str:
 
 
 @lru_cache(maxsize=1024)
-def _resolve(model: str, vendor: str = "") -> tuple[Provider, ModelInfo] | None:
+def _resolve(model: str, vendor: str = "") -> Listed | None:
     from genai_prices.data_snapshot import get_snapshot
 
     snapshot = get_snapshot()
     named = candidates(model)
     for name, provider in [*((name, vendor) for name, _ in named if vendor), *named]:
         try:
-            return snapshot.find_provider_model(name, None, provider, None)
+            return Listed(*snapshot.find_provider_model(name, None, provider, None))
         except LookupError:
             continue
     return None
