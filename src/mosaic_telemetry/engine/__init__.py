@@ -5,6 +5,7 @@ from mosaic_telemetry.engine.engine import Engine, Submission, open_engine
 from mosaic_telemetry.engine.errors import (
     AccountError,
     BrokenJsonError,
+    CellsFileError,
     DatabaseBusyError,
     DatabaseError,
     EngineError,
@@ -26,6 +27,7 @@ __all__ = [
     "Admission",
     "ApiKey",
     "BrokenJsonError",
+    "CellsFileError",
     "Credentials",
     "DatabaseBusyError",
     "DatabaseError",

@@ -18,6 +18,7 @@ from mosaic_telemetry.engine.advising import standings
 from mosaic_telemetry.engine.background import Background
 from mosaic_telemetry.engine.decode import parse_json
 from mosaic_telemetry.engine.errors import FormError
+from mosaic_telemetry.engine.federation import LEAST_CONTRIBUTORS, Prior, Priors, Published, to_publish
 from mosaic_telemetry.engine.ingest import Judged, judge, judge_body
 from mosaic_telemetry.engine.intake import ACCEPTED, DUPLICATE, INVALID, Intake
 from mosaic_telemetry.engine.keeping import PUBLIC, Keeper, Retention
@@ -96,6 +97,7 @@ class Engine:
         self._window_days = (retention or Retention()).window_days
         self._calibrations = Calibrations(store, now)
         self._accounts = Accounts(store, now)
+        self._priors = Priors(store)
         self._intake = Intake(store, self._now_ms)
         self._observer: Observer = Unobserved()
         self._limiter: Limiter | None = None
@@ -146,8 +148,12 @@ class Engine:
         except ValidationError as error:
             raise FormError("; ".join(map(str, error.errors))) from error
 
-    def predict(self, queries: Sequence[PredictionQuery]) -> list[PredictionResponse]:
+    def predict(self, queries: Sequence[PredictionQuery], prior: Prior | None = None) -> list[PredictionResponse]:
         """One answer per query, in their order.
+
+        Args:
+            queries: what is asked.
+            prior: somebody else's data to begin with, in the place of what was imported.
 
         Raises:
             DatabaseError: the store cannot be read.
@@ -159,7 +165,21 @@ class Engine:
             public=self.is_public,
             calibrations=self._calibrations.current(),
             window_days=self._window_days,
+            prior=prior or self._priors.current(),
         )
+
+    @property
+    def priors(self) -> Priors:
+        """Somebody else's data that answers begin with."""
+        return self._priors
+
+    def publish(self, source: str, least: int = LEAST_CONTRIBUTORS) -> Published:
+        """What of the cells others may know: see `to_publish`.
+
+        Raises:
+            DatabaseError: the store cannot be read.
+        """
+        return to_publish(self._store.state(), self._store.list_cells(), source, least)
 
     def compare(self, task_type: str, complexity: str, models: Sequence[str] = (), budget: float = math.inf) -> list[Standing]:
         """Models on one kind of task, from the cheapest per success to the dearest; those that are not known well enough last.

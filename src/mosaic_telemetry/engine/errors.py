@@ -8,6 +8,7 @@ Exception
     ├── FormError                 a request as a whole has not the form of the contract
     │   └── BrokenJsonError       it is no JSON at all
     ├── WrongInstanceError        a batch with an event of another instance than the key's
+    ├── CellsFileError            a file of somebody else's cells that is not to be used
     └── AccountError              an administrator asked for what cannot be
         ├── UnknownInstanceError  there is no such instance
         └── UnknownKeyError       the instance has no such key
@@ -18,6 +19,7 @@ from __future__ import annotations
 __all__ = [
     "AccountError",
     "BrokenJsonError",
+    "CellsFileError",
     "DatabaseBusyError",
     "DatabaseError",
     "EngineError",
@@ -55,6 +57,10 @@ class BrokenJsonError(FormError):
 
 class WrongInstanceError(EngineError):
     """A batch with an event that names another instance than the one the API key belongs to."""
+
+
+class CellsFileError(EngineError):
+    """A file of somebody else's cells that is damaged, is none, is of a newer version, or is not signed by whom one trusts."""
 
 
 class AccountError(EngineError):

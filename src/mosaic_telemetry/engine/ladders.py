@@ -6,7 +6,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mosaic_telemetry.engine.store import StoredCell
-from mosaic_telemetry.forecast import ENOUGH, NO_DATA, PERIOD_DAYS, CellKey, Published, Question, Summary, follow, keys_of, publish, recent_key, summaries
+from mosaic_telemetry.forecast import (
+    ENOUGH,
+    NO_DATA,
+    PERIOD_DAYS,
+    CellKey,
+    Outside,
+    Published,
+    Question,
+    Summary,
+    follow,
+    keys_of,
+    publish,
+    recent_key,
+    summaries,
+)
 
 __all__ = ["Dimensions", "Find", "Ladder", "climb"]
 
@@ -40,7 +54,16 @@ class Ladder:
     @property
     def question(self) -> Question:
         """To be asked where there is data."""
-        return Question(self.level, self.summaries)
+        return self.question_beside(None)
+
+    def question_beside(self, outside: Outside | None) -> Question:
+        """The same, beside somebody else's answer."""
+        return Question(self.level, self.summaries, outside)
+
+    def outweighs(self, outside: Outside) -> bool:
+        """Whether so much is known, as specific as that or more so, that it adds nothing."""
+        exact, own = self.summaries[0], self.summaries[outside.level]
+        return (exact is not None and exact.stands_alone) or (own is not None and own.stands_alone)
 
 
 def climb(asked: Sequence[Dimensions], find: Find, today: int, *, public: bool) -> list[Ladder]:

@@ -1,14 +1,17 @@
 """Predictions: from queries to answers of the most specific level that has enough data (contract, section 4).
 
 That level gives the answer its name, sample size and confidence. The numbers of a level with few events are pooled along the ladder, with the
-few events of more specific levels as well as with the many of wider ones; from 100 events on they are the level's own.
+few events of more specific levels as well as with the many of wider ones; from 100 events on they are the level's own. Somebody else's data,
+where there is any, is one more rung below them all; name, sample size and confidence keep speaking of own events.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
+from mosaic_telemetry.engine.federation import Prior
 from mosaic_telemetry.engine.ladders import Find, Ladder, climb
 from mosaic_telemetry.forecast import (
     CLASSES,
@@ -17,14 +20,16 @@ from mosaic_telemetry.forecast import (
     NO_DATA,
     PERIOD_DAYS,
     Calibration,
+    Confidence,
     Constants,
+    Outside,
     answer,
     class_of,
     confidence,
     dimensions_matched,
     fallback_note,
 )
-from mosaic_telemetry.schema import PredictionData, PredictionMetadata, PredictionQuery, PredictionResponse
+from mosaic_telemetry.schema import PredictionData, PredictionMetadata, PredictionPrior, PredictionQuery, PredictionResponse
 
 __all__ = ["predict"]
 
@@ -38,6 +43,7 @@ def predict(  # noqa: PLR0913 - what an answer depends on; those that seldom mat
     constants: Constants = DEFAULT,
     calibrations: Mapping[str, Calibration] | None = None,
     window_days: float | None = None,
+    prior: Prior | None = None,
 ) -> list[PredictionResponse]:
     """The answers to queries, in their order. Each cell is read once, however many queries need it.
 
@@ -49,20 +55,53 @@ def predict(  # noqa: PLR0913 - what an answer depends on; those that seldom mat
         constants: how strongly levels hold to wider ones.
         calibrations: the record of each target's earlier forecasts; one that is missing corrects nothing.
         window_days: how long events count, to be told.
+        prior: somebody else's data to begin with.
 
     Raises:
         DatabaseError: the store cannot be read.
     """
-    ladders = climb([(query.task_type, query.model, query.provider, query.complexity) for query in queries], find, today, public=public)
-    data = iter(answer([ladder.question for ladder in ladders if ladder.level != NO_DATA], constants, calibrations))
+    asked = [(query.task_type, query.model, query.provider, query.complexity) for query in queries]
+    ladders = climb(asked, find, today, public=public)
+    theirs = _beside(prior, asked, ladders, constants)
+    known = [ladder.level != NO_DATA or said is not None for ladder, said in zip(ladders, theirs, strict=True)]
+    questions = [ladder.question_beside(said.outside if said else None) for ladder, said in zip(ladders, theirs, strict=True)]
+    data = iter(answer([question for question, there in zip(questions, known, strict=True) if there], constants, calibrations))
     return [
-        _response(query, ladder, None if ladder.level == NO_DATA else next(data), calibrations or {}, window_days)
-        for query, ladder in zip(queries, ladders, strict=True)
+        _response(query, ladder, next(data) if there else None, calibrations or {}, window_days=window_days, said=said)
+        for query, ladder, there, said in zip(queries, ladders, known, theirs, strict=True)
     ]
 
 
-def _response(
-    query: PredictionQuery, ladder: Ladder, data: PredictionData | None, calibrations: Mapping[str, Calibration], window_days: float | None
+class _Said(NamedTuple):
+    """Somebody else's answer, and how it is told."""
+
+    outside: Outside
+    prior: PredictionPrior
+
+
+def _beside(prior: Prior | None, asked: Sequence[tuple[str, str, str, str]], ladders: Sequence[Ladder], constants: Constants) -> list[_Said | None]:
+    """What somebody else says of each, where own events do not outweigh it."""
+    if prior is None:
+        return [None] * len(ladders)
+    return [
+        None
+        if said is None or ladder.outweighs(said[0])
+        else _Said(
+            said[0],
+            PredictionPrior(source=prior.source, sample_size=said[0].summary.events, fallback_level=said[0].level, last_updated=_iso(said[1])),
+        )
+        for ladder, said in zip(ladders, prior.ask(asked, constants), strict=True)
+    ]
+
+
+def _response(  # noqa: PLR0913 - all that an answer tells of
+    query: PredictionQuery,
+    ladder: Ladder,
+    data: PredictionData | None,
+    calibrations: Mapping[str, Calibration],
+    *,
+    window_days: float | None,
+    said: _Said | None,
 ) -> PredictionResponse:
     level = ladder.level
     stored, summary = (None, None) if level == NO_DATA else (ladder.stored[level], ladder.summaries[level])
@@ -72,15 +111,26 @@ def _response(
         metadata=PredictionMetadata(
             sample_size=events,
             fallback_level=level,
-            confidence=confidence(events, level),
+            confidence=confidence(events, level) if data is None or level != NO_DATA else Confidence.LOW,
             last_updated=_iso(stored.updated_ms) if stored else None,
             dimensions_matched=dimensions_matched(query, level),
-            fallback_note=fallback_note(query, level),
+            fallback_note=_note(query, level, said.prior if said else None),
             contributors=stored.instances if stored else None,
             window=_window(ladder, window_days) if stored else None,
             calibration=_calibration(ladder, calibrations) if stored else None,
+            prior=said.prior if said else None,
         ),
     )
+
+
+def _note(query: PredictionQuery, level: int, prior: PredictionPrior | None) -> str | None:
+    if prior is None:
+        return fallback_note(query, level)
+    theirs = f"{prior.sample_size:,} tasks of somebody else ({prior.source})"
+    of = "" if prior.fallback_level == 0 else f" Of theirs: {fallback_note(query, prior.fallback_level)}"
+    if level == NO_DATA:
+        return f"Nothing is known here yet: these numbers are those of {theirs} alone.{of}"
+    return " ".join(filter(None, (fallback_note(query, level), f"They are pooled with {theirs}, until there are enough here.{of}")))
 
 
 def _window(ladder: Ladder, window_days: float | None) -> Mapping[str, float]:

@@ -29,6 +29,7 @@ from mosaic_telemetry.forecast.pooling import CANDIDATES, DEFAULT, FULL, SHARES,
 from mosaic_telemetry.forecast.prediction import (
     QUANTILES,
     TARGETS,
+    Outside,
     Question,
     Summary,
     answer,
@@ -38,8 +39,9 @@ from mosaic_telemetry.forecast.prediction import (
     summaries,
     summarise,
     summary_of,
+    told,
 )
-from mosaic_telemetry.forecast.publishing import MOST, SHOWN_FROM, Published, contribution, publish
+from mosaic_telemetry.forecast.publishing import MOST, SHOWN_FROM, Published, contribution, own_ends, publish
 from mosaic_telemetry.forecast.rates import CostPerSuccess, cost_per_success, share_interval
 from mosaic_telemetry.forecast.recent import follow
 from mosaic_telemetry.forecast.record import Record
@@ -75,6 +77,7 @@ __all__ = [
     "Counts",
     "Histogram",
     "Keys",
+    "Outside",
     "Published",
     "Question",
     "Record",
@@ -98,6 +101,7 @@ __all__ = [
     "follow",
     "forecasts",
     "keys_of",
+    "own_ends",
     "pinball",
     "pool",
     "publish",
@@ -109,5 +113,6 @@ __all__ = [
     "summarise",
     "summary_of",
     "to_logs",
+    "told",
     "weights_of",
 ]

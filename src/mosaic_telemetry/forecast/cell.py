@@ -254,6 +254,11 @@ class Cell:
         cell.counts = Counts(np.concatenate((cell.counts.keys, np.array(keys))), np.concatenate((cell.counts.counts, np.array(weights))))
         return cell
 
+    def nameless(self) -> Cell:
+        """The same tasks without what the cell knows of single instances (see `contribution`)."""
+        kept = self.counts.keys < _MEMBERS
+        return Cell(Counts(self.counts.keys[kept], self.counts.counts[kept]))
+
     @property
     def largest_share(self) -> float:
         """What the heaviest instance weighs of all, within 1 %; 0.0 where instances are not told apart."""

@@ -20,13 +20,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mosaic_telemetry.forecast.ladder import LADDER
 
-__all__ = ["CANDIDATES", "DEFAULT", "FULL", "SHARES", "TYPICAL", "Constants", "fading", "from_logs", "own_size", "pool", "to_logs"]
+__all__ = ["CANDIDATES", "DEFAULT", "FULL", "PRIOR", "SHARES", "TYPICAL", "Constants", "Foreign", "fading", "from_logs", "own_size", "pool", "to_logs"]
 
 Floats = NDArray[np.float64]
 Sizes = NDArray[np.int64]
@@ -36,6 +37,9 @@ FULL = 100
 
 SHARES = (0.10, 0.25, 0.50, 0.75, 0.90)
 """The quantiles of an answer; every array of quantiles has them as its last axis."""
+
+PRIOR = 20
+"""Values for which somebody else's forecast counts at most, however many are behind it."""
 
 _FADE_FROM = 50
 _MEDIAN = 2
@@ -61,6 +65,20 @@ class Constants:
     median: float
     shape: float
     tail: float = math.inf
+
+
+class Foreign(NamedTuple):
+    """Somebody else's forecasts, one row a question: each comes in as one more rung, just wider than the own level that is as specific.
+
+    Attributes:
+        levels: at which level of the ladder each forecast was made.
+        sizes: how many values are behind it; 0 where there is no forecast.
+        quantiles: the logarithms of its quantiles, `[question, share]`.
+    """
+
+    levels: Sizes
+    sizes: Sizes
+    quantiles: Floats
 
 
 DEFAULT = Constants(4.0, 10.0)
@@ -92,13 +110,15 @@ def own_size(sizes: Sizes) -> Sizes:
     return found
 
 
-def pool(sizes: Sizes, quantiles: Floats, constants: Constants = DEFAULT) -> Floats:
+def pool(sizes: Sizes, quantiles: Floats, constants: Constants = DEFAULT, foreign: Foreign | None = None) -> Floats:
     """The pooled quantiles, in logarithms, of any number of questions at once.
 
     Args:
         sizes: how many values each level holds: one row a question, one column a level of the ladder, the most specific first.
         quantiles: logarithms of each level's own quantiles, `[question, level, share]`; what stands where a level is empty is ignored.
         constants: how strongly levels hold to wider ones.
+        foreign: somebody else's forecasts. Own values of levels as specific or more so correct them as they correct any wider level;
+            against own values of wider levels they stand as at most `PRIOR` values.
 
     Returns:
         `[question, share]`, rising along each row; zeros where no level has a value.
@@ -107,6 +127,10 @@ def pool(sizes: Sizes, quantiles: Floats, constants: Constants = DEFAULT) -> Flo
     state = np.zeros((len(sizes), len(SHARES)))
     begun = np.zeros(len(sizes), dtype=np.bool_)
     for level in reversed(range(len(LADDER))):
+        if foreign is not None and (enters := (foreign.levels == level) & (foreign.sizes > 0)).any():
+            said = _corrected(np.minimum(foreign.sizes, PRIOR), foreign.quantiles, state, constants)
+            state = np.where(enters[:, None], np.where(begun[:, None], said, foreign.quantiles), state)
+            begun |= enters
         count, own = known[:, level], quantiles[:, level]
         adds = count > 0
         if not adds.any():

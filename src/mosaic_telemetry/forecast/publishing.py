@@ -18,7 +18,7 @@ from mosaic_telemetry.forecast.cell import Cell
 from mosaic_telemetry.forecast.pooling import TYPICAL, Floats, from_logs, to_logs
 from mosaic_telemetry.forecast.prediction import TARGETS, Summary
 
-__all__ = ["MOST", "SHOWN_FROM", "Published", "contribution", "publish"]
+__all__ = ["MOST", "SHOWN_FROM", "Published", "contribution", "own_ends", "publish"]
 
 MOST = 20
 """Tasks for which one instance counts in a cell at most."""
@@ -66,12 +66,17 @@ def publish(ladder: Sequence[Published | None]) -> list[Summary | None]:
     return shown[::-1]
 
 
+def own_ends(level: Published) -> list[bool]:
+    """Of each of `TARGETS`, whether the cell may show its own p10 and p90."""
+    crowd = level.instances >= _ENDS_FROM and level.cell.largest_share <= _LARGEST_SHARE * _SLACK
+    return [crowd and _spread(level, amount) for amount in range(len(TARGETS))]
+
+
 def _with_ends(level: Published, wider: Summary | None) -> Summary:
     """The cell's summary with those ends that it may not show itself taken from the wider level's shape."""
     summary = level.summary
-    crowd = level.instances >= _ENDS_FROM and level.cell.largest_share <= _LARGEST_SHARE * _SLACK
     # Correction factors publish their medians alone.
-    own = np.array([crowd and _spread(level, amount) for amount in range(len(TARGETS))] + [True] * (len(summary.sizes) - len(TARGETS)))
+    own = np.array([*own_ends(level), *[True] * (len(summary.sizes) - len(TARGETS))])
     if own.all():
         return summary
     logs = to_logs(summary.quantiles)

@@ -15,6 +15,7 @@ __all__ = [
     "CorrectionFactors",
     "PredictionData",
     "PredictionMetadata",
+    "PredictionPrior",
     "PredictionQuery",
     "PredictionResponse",
     "QualityPrediction",
@@ -76,6 +77,16 @@ class PredictionData:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionPrior:
+    """Somebody else's data that a prediction began with. The other fields of the metadata speak of the server's own events alone."""
+
+    source: str = field(metadata=meta(Text(200), "who gave the data"))
+    sample_size: int = field(metadata=meta(Integer(0, 2**53), "their events behind their numbers", unit="events"))
+    fallback_level: int = field(metadata=meta(Integer(0, 100), "the level at which their data answer"))
+    last_updated: str | None = field(default=None, metadata=meta(_SENTENCE, "when the newest of their events was counted"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionMetadata:
     """How far a prediction is to be trusted."""
 
@@ -99,6 +110,9 @@ class PredictionMetadata:
     )
     calibration: Mapping[str, float] | None = field(
         default=None, metadata=meta(Optional(NumberMap()), "`forecasts` from samples of this size that were held against what came, and correct this one")
+    )
+    prior: PredictionPrior | None = field(
+        default=None, metadata=meta(Optional(Nested(PredictionPrior)), "somebody else's data that the numbers began with, beside the events above")
     )
 
 
