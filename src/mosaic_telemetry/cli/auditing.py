@@ -9,21 +9,22 @@ import click
 
 from mosaic_telemetry.cli import numbers
 from mosaic_telemetry.cli.collected import several
-from mosaic_telemetry.cli.collecting import Report, converted_tasks
+from mosaic_telemetry.cli.collecting import Report, Target, converted_tasks
+from mosaic_telemetry.cli.estimating import estimated
 from mosaic_telemetry.collectors import Choice
 from mosaic_telemetry.collectors.audit import audit_of, sessions_of
-from mosaic_telemetry.pricing import PriceList
 
 __all__ = ["audit_as_json", "show_audit"]
 
 _SHOWN = 12  # records named in one line
 
 
-def audit_as_json(report: Report, choice: Choice, instance_id: str, prices: PriceList | None) -> dict[str, Any]:
+def audit_as_json(report: Report, choice: Choice, target: Target) -> dict[str, Any]:
     """All that is known of a collection: sessions with their true totals, and tasks with every number's origin."""
     concerned = [task for task in report.scan.collection.tasks if choice.concerns(task)]
-    converted, unfit = converted_tasks(concerned, instance_id, prices)
-    tasks = [audit_of(task, one, prices) for task, one in converted]
+    converted, unfit = converted_tasks(concerned, target.instance_id, target.prices)
+    converted = estimated(converted, target.database)
+    tasks = [audit_of(task, one, target.prices) for task, one in converted]
     for (task, _), told in zip(converted, tasks, strict=True):
         told["left_out"] = not choice.takes(task)
     return report.as_json() | {

@@ -195,7 +195,7 @@ def _collect(collector: Collector, files: Sequence[Path], choice: Choice, target
 def _audit(report: Report, choice: Choice, target: Target, options: _Options, *, everything: bool) -> None:
     from mosaic_telemetry.cli.auditing import audit_as_json, show_audit
 
-    found = audit_as_json(report, choice, target.instance_id, target.prices)
+    found = audit_as_json(report, choice, target)
     if not options.as_json:
         show_audit(found, report.scan.collector.title)
     elif everything:
@@ -222,7 +222,7 @@ def _target(options: _Options) -> Iterator[Target]:
     if options.dry_run or options.audit:
         if options.watch:
             raise click.UsageError(f"--watch reports tasks as they end, {'--dry-run' if options.dry_run else '--audit'} reports none: give one of them")
-        yield Target(None, options.instance_id or _NOBODY, None, prices)
+        yield Target(None, options.instance_id or _NOBODY, None, prices, database=options.database)
         return
     if options.server or options.api_key or options.instance_id:
         sink, instance_id = _server(options.server, options.api_key, options.instance_id)
@@ -239,7 +239,7 @@ def _target(options: _Options) -> Iterator[Target]:
     with ScanState(state_file(os.environ, Path.home(), name)) as state:
         if options.rescan:
             state.forget()
-        yield Target(sink, instance_id, state, prices, Projects(projects_file(place_of(options.database))))
+        yield Target(sink, instance_id, state, prices, Projects(projects_file(place_of(options.database))), options.database)
 
 
 def _server(server: str | None, api_key: str | None, instance_id: str | None) -> tuple[Any, str]:

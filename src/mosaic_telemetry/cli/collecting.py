@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from mosaic_telemetry.cli.common import Database
+from mosaic_telemetry.cli.estimating import estimated
 from mosaic_telemetry.cli.projects import Projects
 from mosaic_telemetry.collectors import Choice, Collector, Converted, Delivery, Scan, ScanState, Sink, Task, plan_scan, to_event
 from mosaic_telemetry.collectors.readers import ReadingWatcher, UnitReader
@@ -30,6 +32,7 @@ class Target:
         state: what earlier scans for this target did; None for a dry run, which neither reads nor writes it.
         prices: the person's own price list.
         projects: where the project of each task is noted, on this machine alone; None notes none.
+        database: what is asked for predictions from before a task, which become its estimates.
     """
 
     sink: Sink | None
@@ -37,6 +40,7 @@ class Target:
     state: ScanState | None
     prices: PriceList | None = None
     projects: Projects | None = None
+    database: Database | None = None
 
 
 @dataclass(slots=True)
@@ -113,7 +117,7 @@ def collect_from(collector: Collector, files: Sequence[Path], choice: Choice, ta
     scan = plan_scan(collector, files, choice, now_ms=now_ms, state=target.state).run(UnitReader(watcher), now_ms)
     events, unfit = converted_tasks(scan.chosen, target.instance_id, target.prices)
     known = target.state.reported(converted.event.event_id for _, converted in events) if target.state is not None else set()
-    new = [(task, converted) for task, converted in events if converted.event.event_id not in known]
+    new = estimated([(task, converted) for task, converted in events if converted.event.event_id not in known], target.database)
     left_out = sum(choice.concerns(task) and not choice.takes(task) for task in scan.collection.tasks)
     report = Report(scan, new, unfit, len(known), left_out)
     if target.sink is not None:

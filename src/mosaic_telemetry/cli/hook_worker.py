@@ -74,7 +74,7 @@ def work(transcript: Path, event: str) -> None:
     folder = Path(state_directory())
     with _kept(folder, f"{target.name}\n{transcript}") as place:
         finding = _settled(transcript, Mark.decode(place.read_text("utf-8", "replace")), wait=event == "Stop")
-        events = list(_events(finding.tasks, target.instance_id))
+        events = _estimated(list(_events(finding.tasks, target.instance_id)))
         if not events or target.deliver([converted.event for _, converted in events]):
             from mosaic_telemetry.cli.common import place_of
 
@@ -107,6 +107,13 @@ def _events(tasks: Sequence[Task], instance_id: str) -> Iterator[tuple[Task, Con
             if any(problem.field == "instance_id" for problem in error.errors):
                 raise
             log(f"no event can be made of a task: {error}")
+
+
+def _estimated(tasks: Sequence[tuple[Task, Converted]]) -> list[tuple[Task, Converted]]:
+    """As `collect` does, with what the local database predicted before."""
+    from mosaic_telemetry.cli.estimating import estimated
+
+    return estimated(tasks, _database())
 
 
 def _database() -> Database:

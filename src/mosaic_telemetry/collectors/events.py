@@ -49,8 +49,8 @@ def event_id(task: Task) -> str:
 def to_event(task: Task, instance_id: str, prices: PriceList | None = None, repository: Repository | None = None) -> Converted:
     """The event of a task.
 
-    Estimates, rotations and retries are 0, since no log tells them; the cost is 0 where it is not known; the cost is that of
-    the true tokens, also where these are clamped.
+    Rotations and retries are 0, since no log tells them, and estimates are 0 until a prediction is known (see `with_estimates`);
+    the cost is 0 where it is not known; the cost is that of the true tokens, also where these are clamped.
 
     Args:
         task: the task.
