@@ -17,10 +17,9 @@ from mosaic_telemetry.engine.administration import Administration, IssuedView, N
 from mosaic_telemetry.server.bodies import read_body
 from mosaic_telemetry.server.dashboard import session
 from mosaic_telemetry.server.dashboard.rendering import page
-from mosaic_telemetry.server.errors import ApiError
 from mosaic_telemetry.server.state import state_of
 
-__all__ = ["act", "instances", "sign_in", "sign_out"]
+__all__ = ["ACTS", "act", "instances", "sign_in", "sign_out"]
 
 _LARGEST_FORM = 16_384
 _DAY = 86_400.0
@@ -55,9 +54,7 @@ async def sign_out(request: Request) -> Response:
 
 async def act(request: Request) -> Response:
     """Do what one of the page's forms asks for, and show the page again: with the new key, where one was made, this once."""
-    wanted = _ACTS.get(request.path_params["act"])
-    if wanted is None:
-        raise ApiError(404, f"there is nothing at {request.url.path}")
+    wanted = ACTS[request.url.path.rpartition("/")[2]]
     session.refuse_foreign(request)
     if not await run_in_threadpool(session.is_signed_in, request):
         return await run_in_threadpool(_show, request, error="The session has ended; sign in again.", status=403)
@@ -87,12 +84,13 @@ def _revoke(administration: Administration, form: Mapping[str, str]) -> None:
     administration.revoke(_instance(form), int(form["number"]) if form.get("number", "").isdigit() else None)
 
 
-_ACTS: Mapping[str, Callable[[Administration, Mapping[str, str]], IssuedView | None]] = {
+ACTS: Mapping[str, Callable[[Administration, Mapping[str, str]], IssuedView | None]] = {
     "create": _create,
     "add-key": _add_key,
     "rotate": _rotate,
     "revoke": _revoke,
 }
+"""What the page's forms ask for, by the last part of their addresses."""
 
 
 def _show(request: Request, *, error: str | None = None, issued: IssuedView | None = None, status: int = 200) -> Response:

@@ -5,7 +5,7 @@ from starlette.routing import Route
 from mosaic_telemetry.server.dashboard.accuracy import accuracy
 from mosaic_telemetry.server.dashboard.activity import activity
 from mosaic_telemetry.server.dashboard.files import file
-from mosaic_telemetry.server.dashboard.instances import act, instances, sign_in, sign_out
+from mosaic_telemetry.server.dashboard.instances import ACTS, act, instances, sign_in, sign_out
 from mosaic_telemetry.server.dashboard.models import models
 from mosaic_telemetry.server.dashboard.overview import overview
 from mosaic_telemetry.server.dashboard.predicting import predict
@@ -21,6 +21,6 @@ ROUTES = [
     Route("/instances", instances, methods=["GET"]),
     Route("/instances/sign-in", sign_in, methods=["POST"]),
     Route("/instances/sign-out", sign_out, methods=["POST"]),
-    Route("/instances/{act}", act, methods=["POST"]),
+    *[Route(f"/instances/{name}", act, methods=["POST"]) for name in ACTS],
     Route("/static/{name}", file, methods=["GET"]),
 ]
