@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from mosaic_telemetry.engine import Engine, open_engine
+from mosaic_telemetry.engine.known import KnownLadders
 from mosaic_telemetry.engine.predict import predict
 from mosaic_telemetry.engine.store.sqlite import SqliteStore
 from mosaic_telemetry.forecast import ENOUGH, LADDER, RECENT, Cell, Tasks, same_model
@@ -120,6 +121,43 @@ def test_a_batch_reads_each_cell_once_and_only_the_exact_one_where_it_is_enough(
     assert [answer.prediction for answer in answers] == [answer.prediction for answer in engine.predict(queries)]
     assert [answer.metadata.sample_size for answer in answers] == [100, 6, 106, 6, 100]
     engine.close()
+
+
+def test_what_was_read_is_read_again_when_the_cells_have_changed_and_not_before(tmp_path, make_event):
+    store = SqliteStore(tmp_path / "t.db")
+    engine = Engine(store)
+    instance = engine.local_instance()
+    counting, ladders = CountingStore(store), KnownLadders()
+    queries = [from_dict(PredictionQuery, EXACT | change) for change in ({}, {"model": "thin"}, {"model": "absent"}, {})]
+
+    def asked(stamp):
+        return predict(queries, counting.find_cells, TODAY, remembered=ladders.at(stamp))
+
+    seen = []
+    for count in (30, 100):
+        engine.ingest(instance, [from_dict(TaskCompletionEvent, make_event(instance.instance_id, **EXACT)) for _ in range(count)])
+        engine.roll_up()
+        counting.reads.clear()
+        stamp = store.state().version
+        first = asked(stamp)
+        reads = counting.reads.copy()
+        assert max(reads.values()) == 1
+        assert asked(stamp) == first == predict(queries, store.find_cells, TODAY)
+        assert counting.reads == reads
+        assert engine.predict(queries)[0].metadata.sample_size == first[0].metadata.sample_size
+        seen.append(first[0].metadata.sample_size)
+    assert seen == [30, 130]
+    engine.close()
+
+
+def test_ladders_of_one_stamp_never_take_those_that_another_thread_still_climbs():
+    ladders = KnownLadders()
+    old = ladders.at(1)
+    new = ladders.at(2)
+    assert new is not old
+    assert ladders.at(2) is new
+    assert ladders.at(1) is not old  # a thread that comes late works with its own
+    assert ladders.at(2) is not new
 
 
 @pytest.mark.parametrize(("count", "word"), [(29, "low"), (30, "medium"), (99, "medium"), (100, "high")])

@@ -22,6 +22,7 @@ from mosaic_telemetry.engine.federation import LEAST_CONTRIBUTORS, Prior, Priors
 from mosaic_telemetry.engine.ingest import Judged, judge, judge_body
 from mosaic_telemetry.engine.intake import ACCEPTED, DUPLICATE, INVALID, Intake
 from mosaic_telemetry.engine.keeping import PUBLIC, Keeper, Retention
+from mosaic_telemetry.engine.known import KnownLadders
 from mosaic_telemetry.engine.limits import Limiter
 from mosaic_telemetry.engine.observing import Observer, Unobserved
 from mosaic_telemetry.engine.predict import predict
@@ -98,6 +99,7 @@ class Engine:
         self._calibrations = Calibrations(store, now)
         self._accounts = Accounts(store, now)
         self._priors = Priors(store)
+        self._ladders = KnownLadders()
         self._intake = Intake(store, self._now_ms)
         self._observer: Observer = Unobserved()
         self._limiter: Limiter | None = None
@@ -158,14 +160,17 @@ class Engine:
         Raises:
             DatabaseError: the store cannot be read.
         """
+        state, today = self._store.state(), int(self._now()) // 86_400
+        public = bool(self._admission) or state.profile == PUBLIC
         return predict(
             queries,
             self.find_cells,
-            int(self._now()) // 86_400,
-            public=self.is_public,
+            today,
+            public=public,
             calibrations=self._calibrations.current(),
             window_days=self._window_days,
             prior=prior or self._priors.current(),
+            remembered=self._ladders.at((state.version, today, public)),
         )
 
     @property

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from mosaic_telemetry.engine.federation import Prior
-from mosaic_telemetry.engine.ladders import Find, Ladder, climb
+from mosaic_telemetry.engine.known import Known
+from mosaic_telemetry.engine.ladders import Find, Ladder
 from mosaic_telemetry.forecast import (
     CLASSES,
     DEFAULT,
@@ -44,6 +45,7 @@ def predict(  # noqa: PLR0913 - what an answer depends on; those that seldom mat
     calibrations: Mapping[str, Calibration] | None = None,
     window_days: float | None = None,
     prior: Prior | None = None,
+    remembered: Known | None = None,
 ) -> list[PredictionResponse]:
     """The answers to queries, in their order. Each cell is read once, however many queries need it.
 
@@ -56,12 +58,13 @@ def predict(  # noqa: PLR0913 - what an answer depends on; those that seldom mat
         calibrations: the record of each target's earlier forecasts; one that is missing corrects nothing.
         window_days: how long events count, to be told.
         prior: somebody else's data to begin with.
+        remembered: what was read of the same cells before; what is read now is added.
 
     Raises:
         DatabaseError: the store cannot be read.
     """
     asked = [(query.task_type, query.model, query.provider, query.complexity) for query in queries]
-    ladders = climb(asked, find, today, public=public)
+    ladders = (Known() if remembered is None else remembered).climb(asked, find, today, public=public)
     theirs = _beside(prior, asked, ladders, constants)
     known = [ladder.level != NO_DATA or said is not None for ladder, said in zip(ladders, theirs, strict=True)]
     questions = [ladder.question_beside(said.outside if said else None) for ladder, said in zip(ladders, theirs, strict=True)]

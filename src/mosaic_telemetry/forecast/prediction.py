@@ -230,12 +230,14 @@ def _stacked(questions: Sequence[Question]) -> tuple[Sizes, Floats]:
     sizes = np.zeros((len(questions), 6, levels), dtype=np.int64)
     quantiles = np.zeros((len(questions), 6, levels, len(SHARES)))
     for row, question in enumerate(questions):
+        exact = question.cells[0]
+        alone = exact is not None and exact.stands_alone
         for level, cell in enumerate(question.cells):
             if cell is not None:
                 sizes[row, :, level] = cell.sizes
                 quantiles[row, :, level] = cell.quantiles
-            elif level and question.cells[0] is not None and question.cells[0].stands_alone:
-                sizes[row, :, level] = question.cells[0].sizes
+            elif alone and exact is not None:
+                sizes[row, :, level] = exact.sizes
     quantiles[:, _INPUT_RATIO:] *= _RATIO_UNIT
     return sizes, quantiles
 
