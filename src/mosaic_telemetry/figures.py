@@ -28,7 +28,7 @@ def cost(micros: float | None) -> str:
 
 
 def duration(milliseconds: float) -> str:
-    """A time: 850 ms, 12.3 s, 4 min 5 s, 2 h 10 min."""
+    """A time: 850 ms, 12.3 s, 4 min 5 s, 2 h 10 min, 12 d 3 h."""
     seconds = milliseconds / 1000
     if seconds < 1:
         return f"{milliseconds:.0f} ms"
@@ -38,7 +38,10 @@ def duration(milliseconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     minutes = round(whole / 60)
-    return f"{minutes // 60} h {minutes % 60} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    hours = round(minutes / 60)
+    return f"{hours // 24} d {hours % 24} h"
 
 
 def share(value: float) -> str:

@@ -61,11 +61,29 @@ def test_rotate_and_revoke(admin):
 @pytest.mark.parametrize("command", ["rotate-key", "revoke"])
 def test_an_unknown_instance_is_one_line(admin, command):
     unknown = str(uuid.uuid4())
+    admin("create-instance")
     code, output = admin(command, unknown)
     assert code == 1
     assert output.startswith("Error: ")
     assert unknown in output
     assert output.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [("list",), ("audit",), ("usage",), ("keys", str(uuid.UUID(int=1))), ("revoke", str(uuid.UUID(int=1)))])
+def test_a_mistyped_database_is_said_and_not_made(admin, words):
+    code, output = admin(*words)
+    assert code == 1
+    assert output.startswith(f"Error: no database at {admin.database}")
+    assert "create-instance" in output
+    assert not admin.database.exists()
+
+
+def test_an_admin_key_can_come_before_the_first_instance(admin):
+    code, output = admin("create-admin-key")
+    assert code == 0
+    key = re.search("admin key +([0-9a-f]{64})\n", output)[1]
+    assert f"export MOSAIC_TELEMETRY_ADMIN_KEY={key}" in output
+    assert admin("create-admin-key", "--server", "http://127.0.0.1:1")[0] == 2
 
 
 def test_an_empty_list_says_what_to_do(admin):

@@ -33,7 +33,7 @@ def test_harnesses_their_versions_and_what_could_not_be_read_are_listed(tmp_path
     assert found[1]["unreadable"] == []
     text = run(tmp_path)
     assert f"Claude Code 2.1.197: {tmp_path}/.claude/projects\n  4 files, 3 sessions, 3 finished tasks, the newest " in text
-    assert f"could not be read: 1 lines or files\n    {broken}:1: not JSON" in text
+    assert f"could not be read: 1 line or file\n    {broken}:1: not JSON" in text
     assert "spool: " in text
     assert not (tmp_path / ".local").exists()
 

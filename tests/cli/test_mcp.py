@@ -93,7 +93,7 @@ def test_a_wrong_question_is_an_answer_in_one_line_and_the_next_one_works(filled
     texts = [answer.content[0].text for answer in wrong]
     assert [answer.is_error for answer in wrong[:3]] == [True, True, True]
     assert "'gardening' is not one of" in texts[0]
-    assert texts[1].startswith("no such argument: database; there are task_type, model")
+    assert texts[1].startswith("no such argument: database; there are task_type, ")
     assert texts[2].startswith("no such tool: erase; there are ")
     assert "prediction" in texts[3], "a value that looks like an option is a value"
     assert all("\n" not in text for text in texts)

@@ -74,6 +74,22 @@ def test_the_last_week_by_day_model_and_task_type(database):
     assert order == ["opus", "sonnet", "mystery"], "the dearest first"
 
 
+def test_at_80_columns_names_are_shortened_and_figures_are_not(tmp_path):
+    path = tmp_path / "long.db"
+    with open_engine(path) as engine:
+        instance = engine.local_instance()
+        own = {"instance_id": str(instance.instance_id), "event_id": "00000000-0000-7000-8000-000000000001", "schema_version": "1.0"}
+        long = fields(model="a-model-with-a-name-that-is-much-too-long", actual_cost_usd_micros=98_765_432, actual_input_tokens=1_234_567)
+        engine.ingest(instance, [from_dict(TaskCompletionEvent, long | own | {"timestamp": NOW.isoformat()})])
+    text = run("--database", str(path), COLUMNS="80").stdout
+    assert all(len(line) <= 80 for line in text.splitlines())
+    (line,) = (line for line in text.splitlines() if "a-model" in line)
+    assert re.fullmatch(r" a-model-[\w-]*… +1 +1\.23M +\S+ +\$98\.77 +100 % +\$98\.77 ", line)
+    nowhere = run("--database", str(path), "--by", "project").stdout
+    assert "Of no task on these days is the project known" in nowhere
+    assert json.loads(run("--database", str(path), "--by", "project", "--json").stdout)["by"] == {"project": {}}
+
+
 def test_json_holds_the_exact_sums(database):
     answer = json.loads(run("--database", str(database), "--since", "60d", "--by", "model", "--json").stdout)
     assert answer["total"] | {"success_rate": None} == {

@@ -66,7 +66,7 @@ def _show(found: Mapping[str, Any]) -> None:
             for size, score in target["by_sample_size"].items():
                 table.add_row(f"  known before: {size.replace('-', ' to ')}", *_row(score), style="dim")
     console.print(table)
-    console.print("Error: typical factor between median and truth. Width: typical factor from p10 to p90.", soft_wrap=True, style="dim")
+    console.print("As typical factors: the error is from median to truth, the width from p10 to p90.", soft_wrap=True, style="dim")
 
 
 def _row(score: Mapping[str, Any]) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ def command() -> None:
     """
 
 
-@command.command("create-instance")
+@command.command("create-instance", short_help="Create an instance with an API key.")
 @click.option("--name", default="", help="What to call it in `admin list`.")
 @click.option("--key-name", default="", help="What to call its key.")
 @_expires_option
@@ -37,7 +37,7 @@ def command() -> None:
 def create_instance(name: str, key_name: str, expires: float | None, database: Database, server: str | None, admin_key: str | None, *, as_json: bool) -> None:
     """Create an instance with an API key, which is shown this once."""
     wanted = NewInstance(name, key_name, expires)
-    _show(Place(database, server, admin_key).ask(lambda admin: admin.create_instance(wanted), "POST", "/instances", body=wanted), as_json=as_json)
+    _show(Place(database, server, admin_key).ask(lambda admin: admin.create_instance(wanted), "POST", "/instances", body=wanted, makes=True), as_json=as_json)
 
 
 @command.command("list")
@@ -54,7 +54,7 @@ def list_instances(database: Database, server: str | None, admin_key: str | None
         _table(rows, ("instance_id", "created", "keys", "name"))
 
 
-@command.command("keys")
+@command.command("keys", short_help="List an instance's keys.")
 @click.argument("instance", type=click.UUID)
 @place_options
 @json_option
@@ -67,7 +67,7 @@ def list_keys(instance: UUID, database: Database, server: str | None, admin_key:
         _table(rows, ("number", "hint", "works", "created", "expires", "revoked", "name"))
 
 
-@command.command("create-key")
+@command.command("create-key", short_help="Make a key beside those that an instance has.")
 @click.argument("instance", type=click.UUID)
 @_name_option
 @_expires_option
@@ -82,7 +82,7 @@ def create_key(instance: UUID, name: str, expires: float | None, database: Datab
     )
 
 
-@command.command("rotate-key")
+@command.command("rotate-key", short_help="Put a new key in the place of an instance's.")
 @click.argument("instance", type=click.UUID)
 @click.option("--overlap", type=SPAN, default="0", metavar="TIME", help="Time that the old keys go on working, such as 24h. By default none.")
 @_name_option
@@ -100,7 +100,7 @@ def rotate_key(
     )
 
 
-@command.command("revoke")
+@command.command("revoke", short_help="Revoke an instance's keys at once.")
 @click.argument("instance", type=click.UUID)
 @click.option("--key", "number", type=click.IntRange(min=1), metavar="NUMBER", help="One key alone, by its number in `admin keys`.")
 @place_options
@@ -148,14 +148,14 @@ def audit(limit: int, database: Database, server: str | None, admin_key: str | N
         _table([{**row, "detail": json.dumps(row["detail"])} for row in rows], ("at", "actor", "action", "subject", "detail"))
 
 
-@command.command("create-admin-key")
+@command.command("create-admin-key", short_help="Make an admin key in the place of the old one.")
 @place_options
 @json_option
 def create_admin_key(database: Database, server: str | None, admin_key: str | None, *, as_json: bool) -> None:
     """Make an admin key in the place of the one there was, and show it this once; on the database alone."""
     if server:
         raise click.UsageError("an admin key is made on the database alone")
-    key = Place(database, None, admin_key).ask(lambda admin: admin.create_admin_key(), "", "")
+    key = Place(database, None, admin_key).ask(lambda admin: admin.create_admin_key(), "", "", makes=True)
     if as_json:
         print_json({"admin_key": key})
     else:

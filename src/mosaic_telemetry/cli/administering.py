@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from mosaic_telemetry.cli.common import Database, asked_server
+from mosaic_telemetry.cli.common import Database, asked_server, is_missing
 from mosaic_telemetry.cli.database import database_option, open_database
 from mosaic_telemetry.cli.remote import ask_server
 from mosaic_telemetry.engine import AccountError
@@ -74,8 +74,11 @@ class Place:
         *,
         body: Any = None,
         query: Mapping[str, str | None] | None = None,
+        makes: bool = False,
     ) -> Any:
         """What an act on the database or the same request to the server answers, as JSON values.
+
+        With `makes`, a database is made where there is none.
 
         Raises:
             click.ClickException: one line, where it cannot be done.
@@ -88,6 +91,8 @@ class Place:
             if not self.admin_key:
                 raise click.UsageError("--server needs the admin key: set MOSAIC_TELEMETRY_ADMIN_KEY")
             return ask_server(server, f"/v1/admin{path}", query=query, api_key=self.admin_key, method=method, body=sent)
+        if not makes and is_missing(self.database):
+            raise click.ClickException(f"no database at {self.database}: `mosaic-telemetry admin create-instance` makes one, or name another with --database")
         with open_database(self.database) as engine:
             try:
                 return msgspec.to_builtins(act(Administration(engine, f"cli:{_user()}")))

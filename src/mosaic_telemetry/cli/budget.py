@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -12,6 +12,9 @@ from mosaic_telemetry.cli.common import Database, asked_server, database_option,
 from mosaic_telemetry.cli.kinds import asked_engine, dollars_option, kind_options
 from mosaic_telemetry.cli.predict import vendor_of
 from mosaic_telemetry.schema import PredictionQuery, Provider, ValidationError, from_dict, to_dict
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 __all__ = ["command"]
 
@@ -64,7 +67,7 @@ def command(
     \b
     Examples:
       mosaic-telemetry budget --task-type debugging --model gpt-5 --cost 0.50
-      mosaic-telemetry budget --task-type debugging --model gpt-5 --spent-cost 0.80 --cost 2
+      mosaic-telemetry budget --task-type debugging --model gpt-5 --spent-cost 0.80
     """
     try:
         asked_for = {"task_type": task_type, "model": model, "provider": provider or vendor_of(model), "complexity": complexity}
@@ -105,9 +108,7 @@ def _from_server(server: str, query: PredictionQuery, limits: Mapping[str, float
 
 
 def _show(query: PredictionQuery, found: Mapping[str, Any]) -> None:
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
 
     console = Console(highlight=False)
     what = f"{query.task_type.replace('_', ' ')}, {query.complexity} complexity, with {query.model} ({query.provider})"
@@ -116,29 +117,34 @@ def _show(query: PredictionQuery, found: Mapping[str, Any]) -> None:
         console.print("Not enough is known yet: an answer takes at least five tasks. Report or collect some more.")
         return
     rows = found["quantities"]
-    limited, begun = any(one["limit"] is not None for one in rows.values()), any(one["spent"] is not None for one in rows.values())
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for heading in (
-        "",
-        "9 in 10 stay within",
-        *(["limit", "kept"] if limited else []),
-        *(["spent", "still to come"] if begun else []),
-    ):
-        table.add_column(heading, justify="right" if heading else "left")
+    limited = any(one["limit"] is not None for one in rows.values())
+    table = _empty("", "9 in 10 stay within", *(["limit", "kept"] if limited else []))
     for name, one in rows.items():
-        table.add_row(
-            _NAMES[name],
-            _amount(name, one["kept_in_9_of_10"]),
-            *([_amount(name, one["limit"]), "" if one["chance"] is None else numbers.share(one["chance"])] if limited else []),
-            *([_amount(name, one["spent"]), _rest(name, one)] if begun else []),
-        )
+        limit = [_amount(name, one["limit"]), "" if one["chance"] is None else numbers.share(one["chance"])] if limited else []
+        table.add_row(_NAMES[name], _amount(name, one["kept_in_9_of_10"]), *limit)
     console.print(table)
+    begun = {name: one for name, one in rows.items() if one["spent"] is not None}
     if begun:
-        console.print(
-            "Still to come: one task in ten less than the first amount, half less than the second, one in ten more than the third.", soft_wrap=True, style="dim"
-        )
+        table = _empty("still to come", "spent", "1 in 10 below", "median", "1 in 10 above")
+        for name, one in begun.items():
+            rest = one["still_to_come"]
+            table.add_row(_NAMES[name], _amount(name, one["spent"]), *([] if rest is None else (_amount(name, rest[key]) for key in ("p10", "median", "p90"))))
+        console.print(table)
+    for name, one in begun.items():
+        if one["still_to_come"] is None:
+            console.print(f"{_NAMES[name].capitalize()}: more than any such task took.", soft_wrap=True)
     about = found["metadata"]
     console.print(f"n = {about['sample_size']:,}, confidence {about['confidence']}. {about['fallback_note'] or ''}".strip(), soft_wrap=True)
+
+
+def _empty(*headings: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number else "left")
+    return table
 
 
 def _amount(name: str, value: float | None) -> str:
@@ -147,10 +153,3 @@ def _amount(name: str, value: float | None) -> str:
     if name == "cost_usd_micros":
         return numbers.cost(value)
     return numbers.duration(value) if name == "duration_ms" else numbers.count(value)
-
-
-def _rest(name: str, one: Mapping[str, Any]) -> str:
-    rest = one["still_to_come"]
-    if one["spent"] is None:
-        return ""
-    return "more than any such task took" if rest is None else ", ".join(_amount(name, rest[key]) for key in ("p10", "median", "p90"))

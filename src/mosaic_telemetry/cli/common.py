@@ -127,5 +127,5 @@ database_option = click.option(
     envvar="MOSAIC_TELEMETRY_DATABASE",
     default=default_database,
     show_default="telemetry.db in the user's data directory",
-    help="SQLite file, made where there is none; or a PostgreSQL database, postgresql://…. [env: MOSAIC_TELEMETRY_DATABASE]",
+    help="SQLite file, or a PostgreSQL database, postgresql://…. [env: MOSAIC_TELEMETRY_DATABASE]",
 )

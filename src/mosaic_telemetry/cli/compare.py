@@ -31,7 +31,7 @@ def command(task_type: str, complexity: str, models: Sequence[str], budget: floa
     \b
     Examples:
       mosaic-telemetry compare --task-type debugging --complexity high
-      mosaic-telemetry compare --task-type testing --model claude-sonnet-4-5 --model gpt-5 --budget 0.50
+      mosaic-telemetry compare --task-type testing --model gpt-5 --budget 0.50
     """
     asked = asked_server(server)
     found = _from_server(asked, task_type, complexity, models, budget) if asked else _from_database(database, task_type, complexity, models, budget)
@@ -71,7 +71,7 @@ def _show(found: Mapping[str, Any]) -> None:
         console.print("No model has been reported for such tasks, or none within the budget.")
         return
     table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column("model", overflow="ellipsis", no_wrap=True, max_width=24)
+    table.add_column("model", overflow="ellipsis", max_width=24)  # the one column that gives way where a terminal is narrow
     for heading in ("n", "per success (4 in 5)", "success", "time"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in found["models"]:

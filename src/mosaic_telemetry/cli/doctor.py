@@ -128,6 +128,7 @@ def _show_harness(harness: Mapping[str, Any]) -> None:
     click.echo(f"  {', '.join(counts)}")
     problems = harness["unreadable"]
     if problems:
-        click.echo(f"  could not be read: {max(harness['skipped'], len(problems)):,} lines or files")
+        count = max(harness["skipped"], len(problems))
+        click.echo(f"  could not be read: {count:,} {'line or file' if count == 1 else 'lines or files'}")
         for problem in problems[:_NAMED]:
             click.echo(f"    {problem}")

@@ -31,6 +31,8 @@ def command(server: str | None, api_key: str | None, instance_id: str | None, da
     if asked and not (api_key and instance_id):
         raise click.UsageError("erasing on a server takes --api-key and --instance-id, or MOSAIC_TELEMETRY_API_KEY and MOSAIC_TELEMETRY_INSTANCE_ID")
     name = _named(instance_id) if asked or _by_hand() else None
+    if not asked and is_missing(database):
+        raise click.ClickException(f"no database at {database}: there is nothing to erase")
     if not yes:
         whose = f"all events of instance {name}" if name else "all events that were collected on this machine"
         click.confirm(f"Erase {whose} in {asked or database}? This cannot be undone", abort=True, err=True)
@@ -64,8 +66,6 @@ def _in_database(database: Database, name: UUID | None) -> int:
     from mosaic_telemetry.cli.database import open_database
     from mosaic_telemetry.engine import UnknownInstanceError
 
-    if is_missing(database):
-        raise click.ClickException(f"no database at {database}: there is nothing to erase")
     with open_database(database) as engine:
         try:
             instance = engine.local_instance() if name is None else engine.accounts.instance(name)

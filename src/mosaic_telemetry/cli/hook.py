@@ -33,7 +33,7 @@ def command() -> None:
     """
 
 
-@command.command("claude-code")
+@command.command("claude-code", short_help="What Claude Code calls.")
 def run() -> None:
     """What Claude Code calls: takes the payload of a hook on standard input.
 
@@ -57,7 +57,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-@command.command()
+@command.command(short_help="Write the hook into Claude Code's settings.")
 @_options
 def install(harness: str, settings: Path | None, *, project: bool, yes: bool, as_json: bool) -> None:  # noqa: ARG001 - there is one harness so far
     """Write the hook into Claude Code's settings: ~/.claude/settings.json unless told otherwise.

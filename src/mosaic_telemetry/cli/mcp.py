@@ -34,7 +34,7 @@ _ABOUT = (
 def command(server: str | None, api_key: str | None, instance_id: str | None, database: Database) -> None:
     """Serve predictions to agents over the Model Context Protocol, on standard input and output.
 
-    Its tools are the commands that only read: predict, report, and compare and budget. They answer from the database on this machine, or
+    Its tools are the commands that only read: predict, compare, budget and report. They answer from the database on this machine, or
     from a server; nothing is sent but the question.
 
     \b

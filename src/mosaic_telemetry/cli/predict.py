@@ -8,19 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from mosaic_telemetry.cli import numbers
-from mosaic_telemetry.cli.common import Database, DatabaseParam, asked_server, json_option, print_json, server_option
-from mosaic_telemetry.schema import (
-    Complexity,
-    PredictionData,
-    PredictionQuery,
-    PredictionResponse,
-    Provider,
-    TaskType,
-    TokenDistribution,
-    ValidationError,
-    from_dict,
-    to_dict,
-)
+from mosaic_telemetry.cli.common import Database, asked_server, database_option, json_option, print_json, server_option
+from mosaic_telemetry.cli.kinds import asked_engine, kind_options
+from mosaic_telemetry.schema import PredictionData, PredictionQuery, PredictionResponse, Provider, TokenDistribution, ValidationError, from_dict, to_dict
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -43,18 +33,13 @@ _VENDORS = (
 
 
 @click.command()
-@click.option("--task-type", type=click.Choice([item.value for item in TaskType]), required=True, help="Kind of work.")
+@kind_options
 @click.option("--model", required=True, metavar="NAME", help="Model, as the harness names it, such as claude-sonnet-4-5.")
 @click.option("--provider", type=click.Choice([item.value for item in Provider]), help="Who serves the model.  [default: the model's vendor]")
-@click.option(
-    "--complexity", type=click.Choice([item.value for item in Complexity]), default=Complexity.MEDIUM.value, show_default=True, help="Size of the task."
-)
 @server_option
-@click.option(
-    "--database", type=DatabaseParam(), metavar="PATH|URL", envvar="MOSAIC_TELEMETRY_DATABASE", help="Local database to ask where no server is named."
-)
+@database_option
 @json_option
-def command(task_type: str, model: str, provider: str | None, complexity: str, server: str | None, database: Database | None, *, as_json: bool) -> None:
+def command(task_type: str, model: str, provider: str | None, complexity: str, server: str | None, database: Database, *, as_json: bool) -> None:
     """Predict tokens, cost, time and success of a task from what such tasks really took.
 
     Asks the server, or without one the database on this machine.
@@ -95,15 +80,8 @@ def _ask_server(url: str, query: PredictionQuery) -> PredictionResponse:
         raise click.ClickException(f"no prediction from {url}: {error}; is the server running there?") from error
 
 
-def _ask_database(database: Database | None, query: PredictionQuery) -> PredictionResponse:
-    from mosaic_telemetry.cli.common import default_database, is_missing
-    from mosaic_telemetry.cli.database import open_database
-
-    database = database or default_database()
-    if is_missing(database):
-        raise click.ClickException(f"no database at {database}: name a server with --server, or fill the database with `mosaic-telemetry collect claude-code`")
-    with open_database(database) as engine:
-        engine.roll_up()
+def _ask_database(database: Database, query: PredictionQuery) -> PredictionResponse:
+    with asked_engine(database) as engine:
         return engine.predict([query])[0]
 
 

@@ -26,12 +26,14 @@ def ask_server(url: str, path: str, *, query: Mapping[str, str | None] | None = 
         body: sent as JSON, unless it is None.
 
     Raises:
-        click.ClickException: no answer, no success, or no JSON; the text says which.
+        click.ClickException: no URL, no answer, no success, or no JSON; the text says which.
     """
     from mosaic_telemetry._version import __version__
     from mosaic_telemetry.client.errors import TransportError
     from mosaic_telemetry.client.transport import HTTPTransport
 
+    if not url.startswith(("http://", "https://")):
+        raise click.UsageError(f"--server: {url!r} is not a URL such as http://localhost:8000")
     given = {name: value for name, value in (query or {}).items() if value is not None}
     headers = {"Accept": "application/json", "User-Agent": f"mosaic-telemetry-cli/{__version__}"}
     if api_key:

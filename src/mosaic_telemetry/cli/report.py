@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mosaic_telemetry.cli import numbers
-from mosaic_telemetry.cli.common import Database, asked_server, database_option, is_missing, json_option, place_of, print_json, server_options
+from mosaic_telemetry.cli.common import Database, asked_server, database_option, json_option, place_of, print_json, server_options
+from mosaic_telemetry.cli.kinds import asked_engine
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -110,12 +111,7 @@ def _grouped(totals: Mapping[TotalKey, Totals], group: str, database: Database, 
 
 
 def _from_database(database: Database, since: date, until: date) -> Mapping[TotalKey, Totals]:
-    from mosaic_telemetry.cli.database import open_database
-
-    if is_missing(database):
-        raise click.ClickException(f"no database at {database}: fill it with `mosaic-telemetry collect --all`, or name a server with --server")
-    with open_database(database) as engine:
-        engine.roll_up()
+    with asked_engine(database) as engine:
         return engine.totals(since, until)
 
 
@@ -170,7 +166,10 @@ def _show(totals: Mapping[TotalKey, Totals], groups: Mapping[str, Mapping[str, T
         stretch = [(since + timedelta(days=day)).isoformat() for day in range((until - since).days + 1)]
         console.print(f"spend {sparkline([days[day].cost_usd_micros if day in days else 0 for day in stretch][-60:])}")
     for group, rows in groups.items():
-        console.print(_table(group, rows))
+        if rows:
+            console.print(_table(group, rows))
+        else:
+            console.print("Of no task on these days is the project known: `mosaic-telemetry collect` and the hook note it on this machine.", soft_wrap=True)
 
 
 def _table(group: str, rows: Mapping[str, Totals]) -> Table:
@@ -180,7 +179,7 @@ def _table(group: str, rows: Mapping[str, Totals]) -> Table:
     from mosaic_telemetry.engine.reporting import cost_per_success, success_rate
 
     table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column(group.replace("_", " "), overflow="ellipsis", no_wrap=True, max_width=24)
+    table.add_column(group.replace("_", " "), overflow="ellipsis", max_width=24)  # the one column that gives way where a terminal is narrow
     for heading in ("tasks", "input", "output", "spend", "success", "per success"):
         table.add_column(heading, justify="right", no_wrap=True)
     shown = list(rows.items())[-_ROWS * 3 :] if group == "day" else list(rows.items())[:_ROWS]
