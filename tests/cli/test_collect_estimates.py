@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 from support.server import COMMAND, ServerProcess, create_instance
 from support.transcripts import RECORDINGS
+from support.waiting import wait_for
 
 from mosaic_telemetry.engine import open_engine
 from mosaic_telemetry.schema import PredictionQuery, TaskCompletionEvent, from_dict
@@ -20,13 +21,15 @@ DAY_S = 86_400
 NAMES = ("estimated_input_tokens", "estimated_output_tokens", "estimated_cost_usd_micros")
 
 
-def run(home, *words):
+def environment(home):
     prefixes = ("MOSAIC_TELEMETRY_", "TELEMETRY_", "CLAUDE_")
     own = {name: value for name, value in os.environ.items() if not name.startswith(prefixes) and name != "DO_NOT_TRACK"}
-    own |= {"HOME": str(home), "XDG_STATE_HOME": str(home / "state"), "XDG_DATA_HOME": str(home / "data")}
-    done = subprocess.run(
-        [*COMMAND, "collect", "claude-code", str(RECORDINGS), *map(str, words)], capture_output=True, text=True, timeout=60, env=own, check=False
-    )
+    return own | {"HOME": str(home), "XDG_STATE_HOME": str(home / "state"), "XDG_DATA_HOME": str(home / "data")}
+
+
+def run(home, *words):
+    command = [*COMMAND, "collect", "claude-code", str(RECORDINGS), *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment(home), check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
@@ -105,14 +108,33 @@ def test_the_event_that_is_reported_holds_the_estimate_as_the_dry_run_showed_it(
     assert any(row[1] > 0 for row in rows)
 
 
+def test_the_hook_reports_the_estimate_that_collecting_shows(tmp_path, before):
+    event, ended = before
+    database = tmp_path / "data" / "mosaic-telemetry" / "telemetry.db"
+    database.parent.mkdir(parents=True)
+    known(event, database, ended - DAY_S)
+    shown = {one["event_id"]: tuple(one[name] for name in NAMES) for one in events_of(tmp_path)}
+    assert shown[event["event_id"]] > (0, 0)
+    query = f"SELECT {', '.join(NAMES)} FROM events WHERE event_id = ?"
+    # Only this session: what another one reports now would be later than the task.
+    (session,) = json.loads(run(tmp_path, "--audit", "--json"))["audit"][0]["files"]
+    payload = {"session_id": "s", "transcript_path": session, "cwd": "/", "hook_event_name": "Stop"}
+    subprocess.run([*COMMAND, "hook", "claude-code"], input=json.dumps(payload).encode(), env=environment(tmp_path), timeout=60, check=True)
+
+    def reported():
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+            return connection.execute(query, (UUID(event["event_id"]).bytes,)).fetchall()
+
+    wait_for(lambda: len(reported()) == 1, 60, "the task in the database")
+    assert reported() == [shown[event["event_id"]]]
+
+
 def test_a_database_that_cannot_be_read_costs_the_estimates_and_nothing_else(tmp_path, before):
     event, _ = before
     broken = tmp_path / "broken.db"
     broken.write_bytes(b"this is no database" * 500)
-    prefixes = ("MOSAIC_TELEMETRY_", "TELEMETRY_", "CLAUDE_")
-    own = {name: value for name, value in os.environ.items() if not name.startswith(prefixes) and name != "DO_NOT_TRACK"} | {"HOME": str(tmp_path)}
     words = [*COMMAND, "collect", "claude-code", str(RECORDINGS), "--dry-run", "--json", "--database", str(broken)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=own, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=environment(tmp_path), check=False)
     assert done.returncode == 0
     assert json.loads(done.stdout.splitlines()[0]) == event
     assert done.stderr.startswith(f"no estimates from {broken}: ")
