@@ -115,7 +115,7 @@ def test_files_that_are_refused(published, key, tmp_path):
         (whole + b"x", "damaged or changed"),
         (whole[:-1] + bytes([whole[-1] ^ 1]), "damaged or changed"),
         (write_file(published, other), f"not with the trusted {name_of_key(key.public)}"),
-        (write_file(msgspec.structs.replace(published, source=""), key), "who it is from"),
+        (write_file(msgspec.structs.replace(published, source=""), key), "does not say who"),
         (write_file(msgspec.structs.replace(published, cells=(msgspec.structs.replace(published.cells[0], level=77),)), key), "cannot be"),
         (write_file(msgspec.structs.replace(published, cells=(msgspec.structs.replace(published.cells[0], cell=b"\x07"),)), key), "cannot be read"),
     ]:

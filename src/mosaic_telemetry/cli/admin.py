@@ -12,6 +12,7 @@ import click
 
 from mosaic_telemetry.cli.administering import SPAN, Place, place_options
 from mosaic_telemetry.cli.common import Database, json_option, print_json
+from mosaic_telemetry.cli.federation import export_cells, import_cells
 from mosaic_telemetry.engine.administration import NewInstance, NewKeyOf, Rotation
 
 __all__ = ["command"]
@@ -26,6 +27,10 @@ def command() -> None:
 
     Each works on the database, or with --server and the admin key on a server. Every act stands in the audit log.
     """
+
+
+command.add_command(export_cells)
+command.add_command(import_cells)
 
 
 @command.command("create-instance", short_help="Create an instance with an API key.")

@@ -15,7 +15,7 @@ from mosaic_telemetry.cli.remote import ask_server
 from mosaic_telemetry.engine import AccountError
 from mosaic_telemetry.engine.administration import Administration
 
-__all__ = ["SPAN", "Place", "place_options"]
+__all__ = ["SPAN", "Place", "place_options", "user"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -95,12 +95,13 @@ class Place:
             raise click.ClickException(f"no database at {self.database}: `mosaic-telemetry admin create-instance` makes one, or name another with --database")
         with open_database(self.database) as engine:
             try:
-                return msgspec.to_builtins(act(Administration(engine, f"cli:{_user()}")))
+                return msgspec.to_builtins(act(Administration(engine, f"cli:{user()}")))
             except AccountError as error:
                 raise click.ClickException(str(error)) from error
 
 
-def _user() -> str:
+def user() -> str:
+    """Whose account it is, for the audit log."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a user without a name, as in some containers

@@ -35,7 +35,9 @@ COMMANDS = {
 }
 
 
-_EXTRAS = {"genai_prices": "cli", "mcp": "mcp", "rich": "cli"} | dict.fromkeys(("apsw", "msgspec", "numpy", "starlette", "uvicorn"), "server")
+_EXTRAS = {"cryptography": "federation", "genai_prices": "cli", "mcp": "mcp", "rich": "cli"} | dict.fromkeys(
+    ("apsw", "msgspec", "numpy", "starlette", "uvicorn"), "server"
+)
 
 
 class _LazyGroup(click.Group):

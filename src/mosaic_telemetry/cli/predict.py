@@ -6,14 +6,20 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from mosaic_telemetry.cli import numbers
-from mosaic_telemetry.cli.common import Database, asked_server, database_option, json_option, print_json, server_option
+from mosaic_telemetry.cli.common import Database, asked_server, database_option, is_missing, json_option, print_json, server_option
+from mosaic_telemetry.cli.federation import prior_option, read_prior, trust_option
 from mosaic_telemetry.cli.kinds import asked_engine, kind_options
 from mosaic_telemetry.schema import PredictionData, PredictionQuery, PredictionResponse, Provider, TokenDistribution, ValidationError, from_dict, to_dict
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.table import Table
+
+    from mosaic_telemetry.engine.federation import Prior
 
 __all__ = ["command", "show", "vendor_of"]
 
@@ -38,8 +44,21 @@ _VENDORS = (
 @click.option("--provider", type=click.Choice([item.value for item in Provider]), help="Who serves the model.  [default: the model's vendor]")
 @server_option
 @database_option
+@prior_option
+@trust_option
 @json_option
-def command(task_type: str, model: str, provider: str | None, complexity: str, server: str | None, database: Database, *, as_json: bool) -> None:
+def command(
+    task_type: str,
+    model: str,
+    provider: str | None,
+    complexity: str,
+    server: str | None,
+    database: Database,
+    prior: Path | None,
+    trust: str | None,
+    *,
+    as_json: bool,
+) -> None:
     """Predict tokens, cost, time and success of a task from what such tasks really took.
 
     Asks the server, or without one the database on this machine.
@@ -54,7 +73,14 @@ def command(task_type: str, model: str, provider: str | None, complexity: str, s
     except ValidationError as error:
         raise click.UsageError("; ".join(map(str, error.errors))) from error
     asked = asked_server(server)
-    answer = _ask_server(asked, query) if asked else _ask_database(database, query)
+    if prior is not None:
+        if click.get_current_context().get_parameter_source("server") is ParameterSource.COMMANDLINE:
+            raise click.UsageError("--prior asks no server: leave out --server")
+        answer = _ask_beside(database, query, read_prior(prior, trust))
+    elif trust is not None:
+        raise click.UsageError("--trust belongs to --prior")
+    else:
+        answer = _ask_server(asked, query) if asked else _ask_database(database, query)
     if as_json:
         print_json(to_dict(answer))
     else:
@@ -83,6 +109,16 @@ def _ask_server(url: str, query: PredictionQuery) -> PredictionResponse:
 def _ask_database(database: Database, query: PredictionQuery) -> PredictionResponse:
     with asked_engine(database) as engine:
         return engine.predict([query])[0]
+
+
+def _ask_beside(database: Database, query: PredictionQuery, prior: Prior) -> PredictionResponse:
+    """The answer of a database, which need not be there, beside what another server exported."""
+    if not is_missing(database):
+        with asked_engine(database) as engine:
+            return engine.predict([query], prior)[0]
+    from mosaic_telemetry.engine.predict import predict
+
+    return predict([query], lambda _: {}, 0, prior=prior)[0]
 
 
 def show(query: PredictionQuery, answer: PredictionResponse) -> None:
@@ -129,5 +165,5 @@ def _basis(answer: PredictionResponse) -> str:
     about = answer.metadata
     tasks = f"n = {about.sample_size:,} task{'s' if about.sample_size != 1 else ''}, confidence {about.confidence}"
     if about.fallback_level == 0:
-        return f"{tasks}: exactly this kind of task."
+        return " ".join(filter(None, (f"{tasks}: exactly this kind of task.", about.fallback_note)))
     return f"{tasks}. {about.fallback_note or f'Fallback by {about.fallback_level} steps.'}"

@@ -24,7 +24,7 @@ from mosaic_telemetry.engine.federation.cells import Published
 from mosaic_telemetry.engine.federation.keys import KEY_SIZE, SIGNATURE_SIZE, SigningKey, holds, name_of_key
 from mosaic_telemetry.forecast import LADDER, Cell
 
-__all__ = ["MOST_BYTES", "Signed", "read_file", "write_file"]
+__all__ = ["MOST_BYTES", "Signed", "check_source", "read_file", "write_file"]
 
 MOST_BYTES = 64 << 20
 """The largest file that is read; unpacked it may be eight times as large."""
@@ -85,6 +85,12 @@ def read_file(data: bytes, trusted: bytes | None = None) -> Signed:
     return Signed(public, _checked(body))
 
 
+def check_source(source: str) -> None:
+    """Raise `CellsFileError` where this is no name of who publishes cells: it stands in answers, in one line."""
+    if not (source.isprintable() and 0 < len(source.strip()) == len(source) <= _LONGEST):
+        raise CellsFileError(f"{source[:50]!r} does not say who publishes these cells: it takes 1 to {_LONGEST} printable characters")
+
+
 def _signed(public: bytes, body: bytes) -> bytes:
     return _HEAD.pack(_MAGIC, _VERSION, len(body), public, b"") + body
 
@@ -97,8 +103,7 @@ def _checked(body: bytes) -> Published:
         if not unpacking.eof:
             raise CellsFileError("the file is no whole file, or unpacks to more than is read")
         published = msgspec.msgpack.decode(packed, type=Published)
-        if not (published.source.isprintable() and 0 < len(published.source) <= _LONGEST):
-            raise CellsFileError("the file does not say who it is from")
+        check_source(published.source)
         for row in published.cells:
             if not 0 <= row.level < len(LADDER) or len(row.values) != len(LADDER[row.level]) or row.instances < 1:
                 raise CellsFileError("the file names a cell that there cannot be")
