@@ -1,6 +1,7 @@
 """`statusline`, as Claude Code runs it."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -49,7 +50,8 @@ def database(tmp_path_factory):
 
 def run(payload, database):
     text = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    return subprocess.run([*COMMAND, "statusline"], input=text, env={"MOSAIC_TELEMETRY_DATABASE": str(database)}, capture_output=True, timeout=60, check=False)
+    env = {**os.environ, "MOSAIC_TELEMETRY_DATABASE": str(database)}
+    return subprocess.run([*COMMAND, "statusline"], input=text, env=env, capture_output=True, timeout=60, check=False)
 
 
 def test_it_says_session_day_and_model(database):
