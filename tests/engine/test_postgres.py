@@ -1,13 +1,19 @@
+import asyncio
+import contextlib
 import subprocess
 import sys
+import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import asyncpg
 import pytest
 from support.postgres import rows
+from support.server import ServerProcess, create_instance
 
 from mosaic_telemetry.engine import DatabaseError, open_engine
 from mosaic_telemetry.schema import TaskCompletionEvent, from_dict
+from mosaic_telemetry.server.examples import EXAMPLES
 
 
 @pytest.fixture
@@ -54,6 +60,43 @@ def test_several_processes_may_make_the_tables_at_once(url):
     assert [(child.communicate()[1], child.returncode) for child in children] == [(b"", 0)] * 3
     with open_engine(url) as engine:
         assert len(engine.accounts.instances()) == 3
+
+
+@contextlib.contextmanager
+def locked(url, table):
+    """Nobody can read a table."""
+
+    async def lock():
+        connection = await asyncpg.connect(url)
+        async with connection.transaction():
+            await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            held.set()
+            await asyncio.to_thread(end.wait)
+        await connection.close()
+
+    held, end = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(1) as threads:
+        locking = threads.submit(asyncio.run, lock())
+        assert held.wait(30)
+        try:
+            yield
+        finally:
+            end.set()
+            locking.result(30)
+
+
+@pytest.mark.parametrize("table", ["api_keys", "cells"])
+def test_a_server_answers_others_while_the_database_keeps_one_waiting(url, table):
+    access = create_instance(url)
+    query = dict(zip(("task_type", "model", "provider", "complexity"), ("testing", "m", "openai", "low"), strict=True))
+    event = {**EXAMPLES["TaskCompletionEvent"], "instance_id": access.instance_id, "event_id": str(uuid.uuid4())}
+    with ServerProcess(url) as server, ThreadPoolExecutor(1) as threads:
+        asked = ("/v1/events/batch", {"events": [event]}, 202) if table == "api_keys" else ("/v1/predictions/batch", {"queries": [query]}, 200)
+        with locked(url, table):
+            waiting = threads.submit(server.request, "POST", *asked[:2], key=access.api_key)
+            assert [server.request("GET", "/healthz")[0] for _ in range(20)] == [200] * 20
+            assert not waiting.done()
+        assert waiting.result(30)[0] == asked[2]
 
 
 def test_events_of_several_writers_are_all_counted_and_lie_in_the_month_of_their_receipt(url, make_event):

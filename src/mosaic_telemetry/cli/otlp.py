@@ -134,7 +134,7 @@ async def _logs(request: Request) -> Response:
     """`POST /v1/logs`: the answer comes when what is kept of it is durable."""
     engine: Engine = request.app.state.engine
     receiver: Receiver = request.app.state.otlp
-    instance = authenticate(request, engine)
+    instance = await authenticate(request, engine)
     kind = _kind(request)
     body = await read_body(request, _LARGEST_BODY)
     try:
@@ -147,7 +147,7 @@ async def _logs(request: Request) -> Response:
 
 async def _metrics(request: Request) -> Response:
     """`POST /v1/metrics`: read, and passed over."""
-    authenticate(request, request.app.state.engine)
+    await authenticate(request, request.app.state.engine)
     kind = _kind(request)
     body = await read_body(request, _LARGEST_BODY)
     await run_in_threadpool(_read, body, kind, "metrics")

@@ -213,6 +213,11 @@ class Engine:
         return accuracy_as_json(read_records(self._store))
 
     @property
+    def is_remote(self) -> bool:
+        """Whether a read may wait for another process or machine: an event loop lets a thread wait then."""
+        return self._store.is_remote
+
+    @property
     def is_public(self) -> bool:
         """Whether this is a public server, on which no instance counts for much.
 

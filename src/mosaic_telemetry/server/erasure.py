@@ -23,14 +23,14 @@ async def erase_events(request: Request) -> Response:
         ApiError: 401, 403 with the key of another instance, 404 where there is no such instance.
     """
     engine: Engine = request.app.state.engine
-    own = None if await is_admin(request) else authenticate(request, engine)
+    own = None if await is_admin(request) else await authenticate(request, engine)
     try:
         asked = UUID(request.path_params["instance_id"])
         if own is not None and own.instance_id != asked:
             raise ApiError(403, "this API key belongs to another instance; an instance's events are erased with its own key or the admin key")
-        instance = engine.accounts.instance(asked)
+        instance = await run_in_threadpool(engine.accounts.instance, asked)
     except (ValueError, UnknownInstanceError) as error:
         raise ApiError(404, f"there is no instance {request.path_params['instance_id']}") from error
     erased = await run_in_threadpool(engine.erase, instance)
-    engine.accounts.note("admin" if own is None else "instance", "instance.erase", instance.instance_id, events=erased)
+    await run_in_threadpool(engine.accounts.note, "admin" if own is None else "instance", "instance.erase", instance.instance_id, events=erased)
     return Response(msgspec.json.encode({"instance_id": str(instance.instance_id), "erased": erased}), media_type="application/json")

@@ -18,7 +18,7 @@ async def submit_events(request: Request) -> Response:
     """Take a batch; the answer comes when its events are durable."""
     engine: Engine = request.app.state.engine
     engine.check_room()  # before all else: to refuse must cost next to nothing
-    instance = authenticate(request, engine)
+    instance = await authenticate(request, engine)
     submission = engine.submit(instance, await read_body(request))
     new = await asyncio.wrap_future(submission.stored)
     return Response(submission.encode(new), 202, {"Accept-Encoding": ACCEPTED_CODINGS}, media_type="application/json")

@@ -10,6 +10,7 @@ from mosaic_telemetry.schema import PredictionQuery, ValidationError, from_dict
 from mosaic_telemetry.server.answers import Answers
 from mosaic_telemetry.server.bodies import ACCEPTED_CODINGS, read_body
 from mosaic_telemetry.server.caching import cached_json
+from mosaic_telemetry.server.waiting import read
 
 __all__ = ["predict_batch", "predict_one"]
 
@@ -18,18 +19,19 @@ async def predict_batch(request: Request) -> Response:
     """Answer up to 50 queries."""
     engine: Engine = request.app.state.engine
     answers: Answers = request.app.state.answers
-    results = answers.give(engine.read_queries(await read_body(request)))
+    results = await read(engine, answers.give, engine.read_queries(await read_body(request)))
     return _json(b'{"results":[' + b",".join(results) + b"]}")
 
 
 async def predict_one(request: Request) -> Response:
     """Answer the query in the URL."""
+    engine: Engine = request.app.state.engine
     answers: Answers = request.app.state.answers
     try:
         query = from_dict(PredictionQuery, request.query_params)
     except ValidationError as error:
         raise FormError("; ".join(map(str, error.errors))) from error
-    body = answers.give([query])[0]
+    body = (await read(engine, answers.give, [query]))[0]
     return cached_json(request, body, lasting=body.replace(b'"cache_hit":true', b'"cache_hit":false'))
 
 

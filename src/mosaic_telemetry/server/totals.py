@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -26,12 +27,13 @@ async def daily_totals(request: Request) -> Response:
         FormError: a day is none, or they are too many.
     """
     engine: Engine = request.app.state.engine
-    authenticate(request, engine)
+    await authenticate(request, engine)
     until = _day(request, "until", datetime.now(UTC).date())
     since = _day(request, "since", until - timedelta(days=_DAYS - 1))
     if not 0 <= (until - since).days <= _MOST_DAYS:
         raise FormError(f"since: {since} to {until} is no stretch of 1 to {_MOST_DAYS} days")
-    rows = [{**key._asdict(), "day": day_of(key.day).isoformat(), **total._asdict()} for key, total in engine.totals(since, until).items()]
+    found = await run_in_threadpool(engine.totals, since, until)
+    rows = [{**key._asdict(), "day": day_of(key.day).isoformat(), **total._asdict()} for key, total in found.items()]
     body = {"since": since.isoformat(), "until": until.isoformat(), "totals": rows}
     return Response(msgspec.json.encode(body), media_type="application/json")
 

@@ -36,6 +36,10 @@ __all__ = ["Store"]
 class Store(AccountStore, Protocol):
     """Keeps events and cells, and those who use it. Every method may be called from any thread, blocks, and raises `DatabaseError`."""
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether asking may wait for another process or machine, so that no event loop should ask itself."""
+
     def insert(self, instance: int, received_ms: int, events: Sequence[StoredEvent]) -> Future[list[bool]]:
         """Keep events; resolves when they are durable, with whether each was new. Never blocks."""
 

@@ -43,6 +43,8 @@ class PostgresStore:
         DatabaseError: it cannot be opened.
     """
 
+    is_remote = True
+
     def __init__(self, dsn: str) -> None:
         self._texts = Texts()
         self._link = Link(dsn, _CONNECTIONS)

@@ -47,6 +47,8 @@ class SqliteStore:
         DatabaseError: it cannot be opened.
     """
 
+    is_remote = False
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._texts = Texts()
