@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -16,3 +17,8 @@ def own_directories(tmp_path_factory):
     os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
     yield
     os.environ.update(kept)
+
+
+# A loaded machine is no reason to fail: speed is measured in benchmarks.
+settings.register_profile("ours", deadline=None)
+settings.load_profile("ours")

@@ -9,6 +9,8 @@ from support.events import fields
 from support.server import COMMAND, ServerProcess, create_instance
 
 from mosaic_telemetry import TelemetryClient, TelemetryConfig
+from mosaic_telemetry.engine import open_engine
+from mosaic_telemetry.schema import TaskCompletionEvent
 
 ASK = ("--task-type", "implementation", "--model", "claude-sonnet-4-5")
 
@@ -78,3 +80,27 @@ def test_what_is_wrong_is_said(words, said):
     assert done.stdout == ""
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_your_own_history_stands_beside_the_servers_answer(server, tmp_path):
+    wait_until_counted(server)
+    mine = tmp_path / "mine.db"
+    with open_engine(mine) as engine:
+        instance = engine.local_instance()
+        own = {"instance_id": str(instance.instance_id), "schema_version": "1.0", "timestamp": "2026-02-07T10:00:00Z"}
+        engine.ingest(
+            instance,
+            [TaskCompletionEvent(**own, event_id=f"00000000-0000-7000-8000-{number:012}", **fields(actual_input_tokens=7_000)) for number in range(6)],
+        )
+        engine.roll_up()
+    words = (*ASK, "--server", server.url)
+    done = run(*words, MOSAIC_TELEMETRY_DATABASE=str(mine))
+    everybody, _, own_part = done.stdout.partition("Your own history")
+    assert "20.5k" in everybody
+    assert "7k" in own_part
+    assert "n = 6 tasks" in own_part
+    answer = json.loads(run(*words, "--json", MOSAIC_TELEMETRY_DATABASE=str(mine)).stdout)
+    assert (answer["metadata"]["sample_size"], answer["own_history"]["metadata"]["sample_size"]) == (40, 6)
+    assert "own_history" not in json.loads(run(*words, "--json", MOSAIC_TELEMETRY_DATABASE=str(tmp_path / "none.db")).stdout)
+    (tmp_path / "broken.db").write_bytes(b"no database" * 100)
+    assert "Your own" not in run(*words, MOSAIC_TELEMETRY_DATABASE=str(tmp_path / "broken.db")).stdout

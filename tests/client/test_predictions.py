@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -116,7 +117,8 @@ def test_no_server(new_client, errors, query, dead_url):
 
 def test_a_black_hole(new_client, errors, query, black_hole):
     assert not new_client(server_url=black_hole, request_timeout=0.2).refresh_predictions([query])
-    assert [str(error) for error in errors] == ["no answer within 0.2 s"]
+    (error,) = errors
+    assert re.fullmatch(r"no answer within 0\.[12]\d* s", str(error))  # what was left of the time when the request began
 
 
 def test_an_expired_prediction_reads_as_absent(new_client, server, query):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,13 +16,11 @@ from mosaic_telemetry.cli.kinds import asked_engine, kind_options
 from mosaic_telemetry.schema import PredictionData, PredictionQuery, PredictionResponse, Provider, TokenDistribution, ValidationError, from_dict, to_dict
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rich.table import Table
 
     from mosaic_telemetry.engine.federation import Prior
 
-__all__ = ["command", "show", "vendor_of"]
+__all__ = ["command", "show", "show_own", "vendor_of"]
 
 # Who most often serves a model whose name begins like this, where `--provider` does not say.
 _VENDORS = (
@@ -61,7 +60,8 @@ def command(
 ) -> None:
     """Predict tokens, cost, time and success of a task from what such tasks really took.
 
-    Asks the server, or without one the database on this machine.
+    Asks the server, or without one the database on this machine. Where both know something, your own history stands beside the
+    server's answer.
 
     \b
     Examples:
@@ -81,10 +81,13 @@ def command(
         raise click.UsageError("--trust belongs to --prior")
     else:
         answer = _ask_server(asked, query) if asked else _ask_database(database, query)
+    own = _own_history(database, query) if asked and prior is None else None
     if as_json:
-        print_json(to_dict(answer))
+        print_json({**to_dict(answer), **({"own_history": to_dict(own)} if own else {})})
     else:
         show(query, answer)
+        if own:
+            show_own(own)
 
 
 def vendor_of(model: str) -> Provider:
@@ -111,6 +114,17 @@ def _ask_database(database: Database, query: PredictionQuery) -> PredictionRespo
         return engine.predict([query])[0]
 
 
+def _own_history(database: Database, query: PredictionQuery) -> PredictionResponse | None:
+    """What the tasks on this machine say, beside a server's answer; None where they say nothing, or the database cannot be read."""
+    if is_missing(database) or not isinstance(database, Path):
+        return None
+    try:
+        own = _ask_database(database, query)
+    except click.ClickException:
+        return None
+    return own if own.prediction and own.metadata.sample_size else None
+
+
 def _ask_beside(database: Database, query: PredictionQuery, prior: Prior) -> PredictionResponse:
     """The answer of a database, which need not be there, beside what another server exported."""
     if not is_missing(database):
@@ -133,6 +147,17 @@ def show(query: PredictionQuery, answer: PredictionResponse) -> None:
         return
     console.print(_table(answer.prediction))
     console.print(_basis(answer), soft_wrap=True)
+
+
+def show_own(answer: PredictionResponse) -> None:
+    """Print what the tasks on this machine say."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if answer.prediction is not None:
+        console.print("\n[bold]Your own history[/bold]")
+        console.print(_table(answer.prediction))
+        console.print(_basis(answer), soft_wrap=True)
 
 
 def _table(data: PredictionData) -> Table:
