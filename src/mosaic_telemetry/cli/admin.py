@@ -10,6 +10,7 @@ from uuid import UUID
 
 import click
 
+from mosaic_telemetry.cli.admin_database import COMMANDS
 from mosaic_telemetry.cli.administering import SPAN, Place, place_options
 from mosaic_telemetry.cli.common import Database, json_option, print_json
 from mosaic_telemetry.cli.federation import export_cells, import_cells
@@ -31,6 +32,8 @@ def command() -> None:
 
 command.add_command(export_cells)
 command.add_command(import_cells)
+for _whole in COMMANDS:
+    command.add_command(_whole)
 
 
 @command.command("create-instance", short_help="Create an instance with an API key.")

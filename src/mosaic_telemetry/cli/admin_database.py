@@ -1,0 +1,87 @@
+"""`mosaic-telemetry admin backup | restore | copy`: a database as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from mosaic_telemetry.cli.common import Database, DatabaseParam, database_option, json_option, print_json
+
+__all__ = ["COMMANDS"]
+
+_force_option = click.option("--force", is_flag=True, help="Take the place of a file that is there.")
+
+
+@click.command("backup", short_help="Write a backup; also while a server runs.")
+@click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
+@_force_option
+@database_option
+@json_option
+def backup(output: Path, database: Database, *, force: bool, as_json: bool) -> None:
+    """Write the database as it is at this moment to the file OUTPUT, for this user alone; also while a server runs."""
+    from mosaic_telemetry.engine.backups import back_up
+
+    with _in_one_line():
+        back_up(_file(database, "pg_dump --format=custom"), output, force=force)
+    _say({"backup": str(output), "bytes": output.stat().st_size}, f"{output}  {output.stat().st_size:,} bytes", as_json=as_json)
+
+
+@click.command("restore", short_help="Put a backup in the place of a database.")
+@click.argument("source", metavar="BACKUP", type=click.Path(dir_okay=False, path_type=Path))
+@_force_option
+@database_option
+@json_option
+def restore(source: Path, database: Database, *, force: bool, as_json: bool) -> None:
+    """Make the database from BACKUP, which is checked first. Stop the server before."""
+    from mosaic_telemetry.engine.backups import restore as put_back
+
+    path = _file(database, "pg_restore")
+    with _in_one_line():
+        put_back(source, path, force=force)
+    _say({"restored": str(path)}, f"restored {path}", as_json=as_json)
+
+
+@click.command("copy", short_help="Copy a database into an empty one, of either kind.")
+@click.argument("target", type=DatabaseParam(), metavar="TARGET")
+@database_option
+@json_option
+def copy(target: Database, database: Database, *, as_json: bool) -> None:
+    """Copy everything into the empty database TARGET, a SQLite file or postgresql://…; compared row by row before it is kept.
+
+    What is written while it runs is not copied: stop the server before. Broken off, it leaves TARGET empty, and can be begun again.
+    """
+    from mosaic_telemetry.engine.copying import copy_database
+
+    with _in_one_line():
+        rows = copy_database(database, target)
+    _say({"rows": rows}, "\n".join(f"{count:>12,}  {name}" for name, count in rows.items()) + "\nthe same in both, row by row", as_json=as_json)
+
+
+COMMANDS = (backup, restore, copy)
+"""To be added to `admin`."""
+
+
+def _file(database: Database, instead: str) -> Path:
+    if isinstance(database, Path):
+        return database
+    raise click.UsageError(f"this is for a SQLite file; for PostgreSQL use its own {instead}, or `admin copy` into a file")
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    from mosaic_telemetry.engine import DatabaseError
+
+    try:
+        yield
+    except DatabaseError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _say(answer: object, text: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+    else:
+        click.echo(text)
