@@ -98,3 +98,16 @@ def test_it_imports_nothing_heavy_and_is_there_at_once(database):
         run(PAYLOAD, database)
         took.append(time.monotonic() - start)
     assert min(took) < 0.6, "promised: 60 ms on a quiet machine"
+
+
+def test_ctrl_c_while_it_waits_ends_it_without_a_word():
+    code = (
+        "import sys, types\n"
+        "def interrupted(_): raise KeyboardInterrupt\n"
+        "sys.argv = ['mosaic-telemetry', 'statusline']\n"
+        "sys.stdin = types.SimpleNamespace(buffer=types.SimpleNamespace(read=interrupted))\n"
+        "from mosaic_telemetry.cli import main\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

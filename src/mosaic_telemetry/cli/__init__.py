@@ -17,9 +17,12 @@ def main() -> None:
 
         sys.exit(hook())
     if sys.argv[1:] == ["statusline"]:
-        from mosaic_telemetry.cli.statusline_start import main as statusline
+        try:
+            from mosaic_telemetry.cli.statusline_start import main as statusline
 
-        sys.exit(statusline())
+            sys.exit(statusline())
+        except KeyboardInterrupt:
+            sys.exit(130)
     try:
         from mosaic_telemetry.cli.app import app
     except ModuleNotFoundError as error:
