@@ -31,6 +31,7 @@ __all__ = ["command"]
 _DATA = Path(__file__).parent / "demo_data"
 # Settings of a person's own server, and where a person's own sessions lie.
 _OTHERS = ("AIDER_", "CLAUDE_", "CLINE_", "CODEX_", "DO_NOT_TRACK", "GEMINI_", "KILO_", "MOSAIC_TELEMETRY_", "OPENCODE_", "PI_", "TELEMETRY_", "XDG_")
+_STOP_S = 30
 _QUERIES = (
     ("--task-type", "debugging", "--model", "claude-sonnet-4-5", "--complexity", "low"),
     ("--task-type", "implementation", "--model", "claude-sonnet-4-5", "--complexity", "low"),
@@ -128,6 +129,7 @@ def _server(database: Path) -> Iterator[str]:
             yield url
         finally:
             process.terminate()
+            process.wait(_STOP_S)  # on Ctrl-C the block's own end would not: and the server would write into a folder that is being removed
 
 
 def _call(*words: str, **env: str) -> str:
