@@ -105,6 +105,22 @@ def holds_the_window(house, acts):
     house.store.close()
 
 
+def test_an_event_that_came_under_a_clock_far_ahead_goes_with_those_after_it(new_database):
+    house = House(new_database(), Retention(window_days=90, event_days=120))
+    for days in (0, 10_000, -10_000):
+        house.clock += days * DAY
+        house.report(0, tasks(1, count=2))
+    for days in (60, 31, 30, 60):
+        house.clock += days * DAY
+        house.report(0, tasks(2, count=2))
+        while house.keepers[0].step():
+            pass
+        assert differences(house.store) == []
+    left = house.store.read_events(0, house.store.horizon(), 10_000)
+    assert [(house.clock - row.received_ms // 1000) // DAY for row in left] == [90, 90, 60, 60, 0, 0]
+    house.store.close()
+
+
 @pytest.mark.parametrize("public", [False, True])
 def test_an_erased_instance_leaves_the_cells_as_if_it_had_never_been_there(new_database, public):
     seen, unseen = House(new_database(), public=public), House(new_database(), public=public)

@@ -38,6 +38,8 @@ WINDOW_DAYS = 180
 _LONGEST_WINDOW = 400  # weights span so much, with events that came late
 _CHUNK = 16_384
 _LEAST = 64
+_LOOK_AHEAD = 1_000
+"""Events beyond one from the future that are looked at, each time, for one that is old."""
 _EVERYTHING = CellKey(len(LADDER) - 1, ())
 _REMEMBERED = 20_000
 
@@ -208,13 +210,18 @@ class Keeper:
         return len(rows)
 
     def _older(self, after: int, up_to: int, days: float) -> list[EventRow]:
-        """The first events that were received so many days ago, up to the first that was not."""
-        before = self._days_ago(days)
+        """The first events that were received so many days ago.
+
+        Events stand in the order in which they were stored: one that stands before an old one is as old, whatever the clock said when
+        it came. So one that came under a clock far ahead goes with those after it, instead of holding them back.
+        """
+        before, now_ms = self._days_ago(days), self._days_ago(0)
         first = self._store.read_events(after, up_to, 1)
-        if not first or first[0].received_ms >= before:
+        if not first or before <= first[0].received_ms <= now_ms:
             return []
-        rows = self._store.read_events(after, up_to, _CHUNK)
-        return rows[: next((place for place, row in enumerate(rows) if row.received_ms >= before), len(rows))]
+        rows = self._store.read_events(after, up_to, _CHUNK if first[0].received_ms < before else _LOOK_AHEAD)
+        last = max((place for place, row in enumerate(rows) if row.received_ms < before), default=-1)
+        return rows[: last + 1]
 
     def _days_ago(self, days: float) -> int:
         return int(self._now() * 1000 - days * DAY_MS)
@@ -241,6 +248,8 @@ class Keeper:
         gone = count(held, Weighing(before.landmark, before.profile == PUBLIC))
         shares = self._store.find_shares(gone.shares)
         left = {key: shares[key].without(share) for key, share in gone.shares.items()}
+        redated = self._redated(before, after, held, {key: share for key, share in left.items() if share and share.updated_ms == gone.shares[key].updated_ms})
+        left |= redated
         parted = {key for key, share in left.items() if share is None}
         fewer = Counter(cell for cell, _ in parted)
         stored = self._load(before, {key for key, _ in shares})
@@ -250,10 +259,22 @@ class Keeper:
             after=after,
             cells={key: _less(stored[key], cell, fewer[key]) for key, cell in cells.items()},
             shares=left,
-            renewed=sorted({cell for cell, instance in parted if shares[cell, instance].updated_ms == stored[cell].updated_ms}, key=repr),
+            renewed=sorted({cell for cell, instance in parted | redated.keys() if shares[cell, instance].updated_ms == stored[cell].updated_ms}, key=repr),
             totals={key: Totals(*[-number for number in total]) for key, total in add_up(known).items()},
             deleted=deleted,
         )
+
+    def _redated(self, before: CellState, after: CellState, gone: Sequence[EventRow], shares: Mapping[ShareKey, Share]) -> dict[ShareKey, Share]:
+        """Shares that lost their newest event and not all of them, dated by what is left: only where a clock once went backwards."""
+        weighing, taken = Weighing(before.landmark, before.profile == PUBLIC), {row.sequence for row in gone}
+        newest: dict[ShareKey, int] = {}
+        for instance in {instance for _, instance in shares}:
+            place = after.expired
+            while rows := self._store.read_events(place, before.counted, _CHUNK, instance):
+                place = rows[-1].sequence
+                for key, share in count([row for row in rows if row.sequence not in taken], weighing).shares.items():
+                    newest[key] = max(newest.get(key, 0), share.updated_ms)
+        return {key: replace(share, updated_ms=newest[key]) for key, share in shares.items()}
 
     def _load(self, state: CellState, keys: Iterable[CellKey]) -> dict[CellKey, StoredCell]:
         """The cells as they are at this state; what this keeper wrote itself it remembers."""
