@@ -69,7 +69,7 @@ def document() -> Schema:
                 "requestBody": _body(BatchEventRequest, schemas),
                 "responses": {
                     "202": _answer("One verdict per event.", BatchEventResponse, schemas),
-                    **errors(400, 401, 403, 408, 413, 415, 422, 429, 500, 503),
+                    **errors(400, 401, 403, 413, 415, 422, 429, 500, 503),
                 },
             },
         },
@@ -81,7 +81,7 @@ def document() -> Schema:
                 "requestBody": _body(BatchPredictionRequest, schemas),
                 "responses": {
                     "200": _answer("One answer per query, in their order.", BatchPredictionResponse, schemas),
-                    **errors(400, 408, 413, 415, 422, 429, 500, 503),
+                    **errors(400, 413, 415, 422, 429, 500, 503),
                 },
             },
         },

@@ -76,7 +76,7 @@ def _operation(name: str, summary: str, answer: dict[str, Any], *parameters: dic
     if parameters:
         operation["parameters"] = list(parameters)
     if body is not None:
-        statuses |= {400, 408, 413, 415}
+        statuses |= {400, 413, 415}
         operation["requestBody"] = {"required": False, "content": {"application/json": {"schema": _reference(body)}}}
     success = {"description": f"{summary}.", "content": {"application/json": {"schema": answer}}}
     operation["responses"] = {"200" if body is None else "201": success, **errors(*sorted(statuses))}
