@@ -1,7 +1,7 @@
 """What the server is without HTTP: ingest, predictions, accounts, and the stores below them."""
 
 from mosaic_telemetry.engine.accounts import Accounts, Credentials, IssuedKey
-from mosaic_telemetry.engine.engine import Engine, Submission, open_engine
+from mosaic_telemetry.engine.engine import Engine, open_engine
 from mosaic_telemetry.engine.errors import (
     AccountError,
     BrokenJsonError,
@@ -16,6 +16,7 @@ from mosaic_telemetry.engine.errors import (
     WrongInstanceError,
 )
 from mosaic_telemetry.engine.keeping import Retention
+from mosaic_telemetry.engine.receiving import Submission
 from mosaic_telemetry.engine.standing import TRIAL_DAYS, Admission
 from mosaic_telemetry.engine.store import ApiKey, Instance
 from mosaic_telemetry.engine.store.opening import name_of

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -19,19 +17,17 @@ from mosaic_telemetry.engine.background import Background
 from mosaic_telemetry.engine.decode import parse_json
 from mosaic_telemetry.engine.errors import FormError
 from mosaic_telemetry.engine.federation import LEAST_CONTRIBUTORS, Prior, Priors, Published, to_publish
-from mosaic_telemetry.engine.ingest import Judged, judge, judge_body
-from mosaic_telemetry.engine.intake import ACCEPTED, DUPLICATE, INVALID, Intake
 from mosaic_telemetry.engine.keeping import PUBLIC, Keeper, Retention
 from mosaic_telemetry.engine.known import KnownLadders
 from mosaic_telemetry.engine.limits import Limiter
-from mosaic_telemetry.engine.observing import Observer, Unobserved
+from mosaic_telemetry.engine.observing import Observer
 from mosaic_telemetry.engine.predict import predict
+from mosaic_telemetry.engine.receiving import Receiver, Submission
 from mosaic_telemetry.engine.recount import differences
 from mosaic_telemetry.engine.reporting import number_of
-from mosaic_telemetry.engine.room import Room
 from mosaic_telemetry.engine.scoring import Calibrations
 from mosaic_telemetry.engine.standing import Admission
-from mosaic_telemetry.engine.store import Instance, IntakeKey, Store, StoredCell, StoredEvent, TotalKey, Totals
+from mosaic_telemetry.engine.store import Instance, IntakeKey, Store, StoredCell, TotalKey, Totals
 from mosaic_telemetry.engine.store.opening import open_store
 from mosaic_telemetry.forecast import CellKey, Standing
 from mosaic_telemetry.schema import (
@@ -41,34 +37,12 @@ from mosaic_telemetry.schema import (
     PredictionResponse,
     TaskCompletionEvent,
     ValidationError,
-    encode_event,
     from_dict,
 )
 
-__all__ = ["Engine", "Submission", "open_engine"]
+__all__ = ["Engine", "open_engine"]
 
-_CHUNK = 1000
 _EVER = (-1_000_000, 1_000_000)
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A batch on its way into the store.
-
-    Attributes:
-        stored: resolves when the batch's events are durable; raises `DatabaseError`.
-    """
-
-    stored: Future[list[bool]]
-    _judged: Judged
-
-    def answer(self, new: Sequence[bool]) -> BatchEventResponse:
-        """The verdicts on the events, from what `stored` resolved with."""
-        return self._judged.answer(new)
-
-    def encode(self, new: Sequence[bool]) -> bytes:
-        """The same as JSON."""
-        return self._judged.encode(new)
 
 
 class Engine:
@@ -93,18 +67,16 @@ class Engine:
     ) -> None:
         self._store = store
         self._now = now
-        self._room = Room()
         self._admission = admission
         self._window_days = (retention or Retention()).window_days
         self._calibrations = Calibrations(store, now)
         self._accounts = Accounts(store, now)
         self._priors = Priors(store)
         self._ladders = KnownLadders()
-        self._intake = Intake(store, self._now_ms)
-        self._observer: Observer = Unobserved()
         self._limiter: Limiter | None = None
         self._keeper = Keeper(store, now, retention, public=None if admission is None else bool(admission))
         self._background = Background(self._keeper) if keep else None
+        self._receiver = Receiver(store, self._now_ms, admission or None, self._background.wake if self._background else _nobody)
 
     def submit(self, instance: Instance, body: bytes) -> Submission:
         """Take the body of `POST /v1/events/batch`; does not wait for the store.
@@ -115,12 +87,11 @@ class Engine:
             FormError: it is no batch of 1 to 100 events.
             WrongInstanceError: an event names another instance; nothing of the batch is stored.
         """
-        self._room.check()
-        return self._submit(instance, judge_body(body, instance.instance_id))
+        return self._receiver.submit(instance, body)
 
     def check_room(self) -> None:
         """Raise `OverloadedError` if `submit` would, whatever it was given: to ask before a body is read."""
-        self._room.check()
+        self._receiver.check_room()
 
     def ingest(self, instance: Instance, events: Sequence[TaskCompletionEvent]) -> BatchEventResponse:
         """Store any number of events; returns when they are durable, with one verdict per event in their order.
@@ -131,12 +102,7 @@ class Engine:
             OverloadedError: too many events of other threads wait already; as above.
             ValueError: an event holds a value that has no JSON form.
         """
-        judged = judge([encode_event(event) for event in events], instance.instance_id)
-        new: list[bool] = []
-        for start in range(0, len(judged.events), _CHUNK):
-            new += self._insert(instance, judged.events[start : start + _CHUNK]).result()
-        self._count(instance, judged, new)
-        return judged.answer(new)
+        return self._receiver.ingest(instance, events)
 
     def read_queries(self, body: bytes) -> Sequence[PredictionQuery]:
         """The queries in the body of `POST /v1/predictions/batch`.
@@ -259,7 +225,7 @@ class Engine:
         Raises:
             DatabaseError: the store cannot be read.
         """
-        if (written := self._intake.flush()) is not None:
+        if (written := self._receiver.intake.flush()) is not None:
             written.result()
         return self._store.intake(number_of(since), number_of(until))
 
@@ -313,7 +279,7 @@ class Engine:
 
     def observe(self, observer: Observer) -> None:
         """Tell this one, from now on, what is done."""
-        self._observer = observer
+        self._receiver.observe(observer)
         self._store.observe(observer.commit)
 
     @property
@@ -337,45 +303,15 @@ class Engine:
             self._limiter.close()
         if self._background:
             self._background.stop()
-        self._intake.close()
+        self._receiver.intake.close()
         self._store.close()
-
-    def _submit(self, instance: Instance, judged: Judged) -> Submission:
-        stored: Future[list[bool]] = Future()
-        if judged.events:
-            stored = self._insert(instance, judged.events)
-        else:
-            stored.set_result([])
-
-        def count(done: Future[list[bool]]) -> None:
-            if not done.cancelled() and done.exception() is None:
-                self._count(instance, judged, done.result())
-
-        stored.add_done_callback(count)
-        return Submission(stored, judged)
-
-    def _insert(self, instance: Instance, events: Sequence[StoredEvent]) -> Future[list[bool]]:
-        now_ms = self._now_ms()
-        if self._admission:
-            events = self._admission.judge(instance, now_ms, events)
-        self._room.take(len(events))
-        stored = self._store.insert(instance.number, now_ms, events)
-        stored.add_done_callback(lambda _: self._room.give_back(len(events)))
-        if self._background:
-            background = self._background
-            stored.add_done_callback(lambda _: background.wake())
-        self._observer.handed_over(len(events))
-        start = time.perf_counter()
-        stored.add_done_callback(lambda _: self._observer.stored(len(events), time.perf_counter() - start))
-        return stored
-
-    def _count(self, instance: Instance, judged: Judged, new: Sequence[bool]) -> None:
-        self._intake.count(instance.number, judged, new)
-        for result, events in ((ACCEPTED, sum(new)), (DUPLICATE, len(new) - sum(new)), (INVALID, len(judged.errors))):
-            self._observer.events(result, events)
 
     def _now_ms(self) -> int:
         return int(self._now() * 1000)
+
+
+def _nobody() -> None:
+    """Wakes nobody: another process keeps the cells."""
 
 
 @contextmanager
