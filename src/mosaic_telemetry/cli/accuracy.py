@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mosaic_telemetry.cli import numbers
+from mosaic_telemetry import figures
 from mosaic_telemetry.cli.common import Database, print_json
 from mosaic_telemetry.cli.kinds import asked_engine
 
@@ -55,7 +55,7 @@ def _show(found: Mapping[str, Any]) -> None:
     if not any(target["forecasts"] for target in found["targets"].values()):
         click.echo("No prediction has been held against a finished task yet: that takes more than five tasks.")
         return
-    console.print(f"[bold]Each task against its forecast; {numbers.share(found['promised_coverage'])} are to lie from p10 to p90[/bold]", soft_wrap=True)
+    console.print(f"[bold]Each task against its forecast; {figures.share(found['promised_coverage'])} are to lie from p10 to p90[/bold]", soft_wrap=True)
     table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column("")
     for heading in ("tasks", "within", "below", "above", "error", "width"):
@@ -71,5 +71,5 @@ def _show(found: Mapping[str, Any]) -> None:
 
 def _row(score: Mapping[str, Any]) -> tuple[str, ...]:
     count = score["forecasts"]
-    shares = (numbers.share(value) for value in (score["coverage"], score["below"] / count, score["above"] / count))
+    shares = (figures.share(value) for value in (score["coverage"], score["below"] / count, score["above"] / count))
     return f"{count:,}", *shares, f"\N{MULTIPLICATION SIGN}{score['factor_error']:.2f}", f"\N{MULTIPLICATION SIGN}{score['sharpness']:.1f}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mosaic_telemetry.cli import numbers
+from mosaic_telemetry import figures
 from mosaic_telemetry.cli.collected import several
 from mosaic_telemetry.cli.collecting import Report, Target, converted_tasks
 from mosaic_telemetry.cli.estimating import estimated
@@ -71,11 +71,11 @@ def _show_task(task: Mapping[str, Any]) -> None:
         _line(label, f"{task['numbers'][name]['true_value']:,} tokens", task["numbers"][name])
     cost = task["numbers"]["actual_cost_usd_micros"]
     listed = f" by {cost['price_list']}" if cost["price_list"] else ""
-    _line("cost", f"{numbers.cost(cost['true_value'])}, {cost['source']}{listed}", {**cost, "records": []})
-    _line("duration", numbers.duration(task["numbers"]["task_duration_ms"]["true_value"]), task["numbers"]["task_duration_ms"])
+    _line("cost", f"{figures.cost(cost['true_value'])}, {cost['source']}{listed}", {**cost, "records": []})
+    _line("duration", figures.duration(task["numbers"]["task_duration_ms"]["true_value"]), task["numbers"]["task_duration_ms"])
     if value["context_compactions"]:
         _line("compactions", f"{value['context_compactions']}", task["numbers"]["context_compactions"])
-    _line("context", numbers.share(value["context_utilization_final"]), task["numbers"]["context_utilization_final"])
+    _line("context", figures.share(value["context_utilization_final"]), task["numbers"]["context_utilization_final"])
     for gate, seen in task["quality_gates"].items():
         _line(gate, "passed" if seen["passed"] else "failed", seen)
     for name, why in task["flags"].items():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mosaic_telemetry.cli import numbers
+from mosaic_telemetry import figures
 from mosaic_telemetry.cli.common import Database, asked_server, database_option, json_option, print_json, server_option
 from mosaic_telemetry.cli.kinds import asked_engine, dollars_option, kind_options
 from mosaic_telemetry.cli.predict import vendor_of
@@ -120,7 +120,7 @@ def _show(query: PredictionQuery, found: Mapping[str, Any]) -> None:
     limited = any(one["limit"] is not None for one in rows.values())
     table = _empty("", "9 in 10 stay within", *(["limit", "kept"] if limited else []))
     for name, one in rows.items():
-        limit = [_amount(name, one["limit"]), "" if one["chance"] is None else numbers.share(one["chance"])] if limited else []
+        limit = [_amount(name, one["limit"]), "" if one["chance"] is None else figures.share(one["chance"])] if limited else []
         table.add_row(_NAMES[name], _amount(name, one["kept_in_9_of_10"]), *limit)
     console.print(table)
     begun = {name: one for name, one in rows.items() if one["spent"] is not None}
@@ -151,5 +151,5 @@ def _amount(name: str, value: float | None) -> str:
     if value is None:
         return ""
     if name == "cost_usd_micros":
-        return numbers.cost(value)
-    return numbers.duration(value) if name == "duration_ms" else numbers.count(value)
+        return figures.cost(value)
+    return figures.duration(value) if name == "duration_ms" else figures.count(value)

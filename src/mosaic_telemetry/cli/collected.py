@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from mosaic_telemetry.cli import numbers
+from mosaic_telemetry import figures
 from mosaic_telemetry.cli.collecting import Report, Target
 
 __all__ = ["several", "show"]
@@ -48,7 +48,7 @@ def _tasks(report: Report, target: Target) -> str:
         return "nothing new"
     found = report.as_json()
     new = "new" if report.before else "finished"
-    return f"{several(count, f'{new} task')}, {numbers.count(found['input_tokens'])} tokens in, {numbers.count(found['output_tokens'])} out, {_cost(report)}"
+    return f"{several(count, f'{new} task')}, {figures.count(found['input_tokens'])} tokens in, {figures.count(found['output_tokens'])} out, {_cost(report)}"
 
 
 def _advice(error: str) -> str:
@@ -64,7 +64,7 @@ def _cost(report: Report) -> str:
     unknown = sum(report.unpriced.values())
     if unknown and unknown == len(report.events):
         return "cost unknown"
-    return numbers.cost(report.cost_micros) if not unknown else f"{numbers.cost(report.cost_micros)} and {several(unknown, 'task')} of unknown cost"
+    return figures.cost(report.cost_micros) if not unknown else f"{figures.cost(report.cost_micros)} and {several(unknown, 'task')} of unknown cost"
 
 
 def _remarks(report: Report) -> list[str]:
@@ -97,7 +97,7 @@ def _table(report: Report) -> None:
     for task, converted in report.events[-_SHOWN:]:
         event = converted.event
         cells: tuple[str, ...] = (event.timestamp[:16].replace("T", " "), event.task_type, event.complexity, event.model, event.outcome)
-        cells += (numbers.count(task.usage.input), numbers.count(task.usage.output), numbers.cost(converted.price.micros), numbers.duration(task.active_ms))
+        cells += (figures.count(task.usage.input), figures.count(task.usage.output), figures.cost(converted.price.micros), figures.duration(task.active_ms))
         table.add_row(*cells)
     count = len(report.events)
     if count:

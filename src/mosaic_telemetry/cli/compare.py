@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mosaic_telemetry.cli import numbers
+from mosaic_telemetry import figures
 from mosaic_telemetry.cli.common import Database, asked_server, database_option, json_option, print_json, server_option
 from mosaic_telemetry.cli.kinds import asked_engine, dollars_option, kind_options
 
@@ -87,6 +87,6 @@ def _figures(one: Mapping[str, Any]) -> tuple[str, str, str]:
     if cost is None:
         value = "unknown"
     else:
-        high = "?" if cost["high"] is None else numbers.cost(cost["high"])
-        value = f"{'no success' if cost['value'] is None else numbers.cost(cost['value'])} ({numbers.cost(cost['low'])} to {high})"
-    return value, numbers.share(rate["value"]), numbers.duration(one["duration_ms"])
+        high = "?" if cost["high"] is None else figures.cost(cost["high"])
+        value = f"{'no success' if cost['value'] is None else figures.cost(cost['value'])} ({figures.cost(cost['low'])} to {high})"
+    return value, figures.share(rate["value"]), figures.duration(one["duration_ms"])

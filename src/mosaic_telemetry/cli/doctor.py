@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mosaic_telemetry.cli import numbers
+from mosaic_telemetry import figures
 from mosaic_telemetry.cli.common import json_option, print_json, spool_option
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def command(spool_dir: str | None, *, spool_only: bool, as_json: bool) -> None:
         click.echo("no harness found at its usual place")
     click.echo(f"spool: {root}")
     for spool in spools:
-        since = "" if spool.oldest is None else f", last written {numbers.duration(max(time.time() - spool.oldest, 0.0) * 1000)} ago"
+        since = "" if spool.oldest is None else f", last written {figures.duration(max(time.time() - spool.oldest, 0.0) * 1000)} ago"
         click.echo(f"  {spool.server_url or 'unknown server'}, instance {spool.instance_id or 'unknown'}")
         click.echo(f"    {spool.events:,} events in {spool.files} file{'s' if spool.files != 1 else ''}, {spool.size:,} bytes{since}")
     if not any(spool.events for spool in spools):
@@ -124,7 +124,7 @@ def _show_harness(harness: Mapping[str, Any]) -> None:
     counts += [f"{harness['running']:,} running"] if harness["running"] else []
     counts += [f"{harness['unreliable']:,} with unreliable token counts"] if harness["unreliable"] else []
     if harness["newest_ms"] is not None:
-        counts.append(f"the newest {numbers.duration(max(0.0, time.time() * 1000 - harness['newest_ms']))} ago")
+        counts.append(f"the newest {figures.duration(max(0.0, time.time() * 1000 - harness['newest_ms']))} ago")
     click.echo(f"  {', '.join(counts)}")
     problems = harness["unreadable"]
     if problems:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from mosaic_telemetry.cli import numbers
+from mosaic_telemetry import figures
 from mosaic_telemetry.cli.common import Database, asked_server, database_option, is_missing, json_option, print_json, server_option
 from mosaic_telemetry.cli.federation import prior_option, read_prior, trust_option
 from mosaic_telemetry.cli.kinds import asked_engine, kind_options
@@ -169,11 +169,11 @@ def _table(data: PredictionData) -> Table:
     for heading in ("1 in 10 below", "median", "1 in 10 above"):
         table.add_column(heading, justify="right")
     for name, tokens in (("input tokens", data.input_tokens), ("output tokens", data.output_tokens)):
-        table.add_row(name, *map(numbers.count, _range(tokens)))
-    table.add_row("cost", *map(numbers.cost, _map_range(data.cost_usd_micros)))
-    table.add_row("time", *("unknown" if value is None else numbers.duration(value) for value in _map_range(data.duration_ms)))
-    table.add_row("success rate", "", numbers.share(data.quality.success_rate), "")
-    table.add_row("gates passed", "", numbers.share(data.quality.gate_pass_rate), "")
+        table.add_row(name, *map(figures.count, _range(tokens)))
+    table.add_row("cost", *map(figures.cost, _map_range(data.cost_usd_micros)))
+    table.add_row("time", *("unknown" if value is None else figures.duration(value) for value in _map_range(data.duration_ms)))
+    table.add_row("success rate", "", figures.share(data.quality.success_rate), "")
+    table.add_row("gates passed", "", figures.share(data.quality.gate_pass_rate), "")
     return table
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mosaic_telemetry.cli import numbers
+from mosaic_telemetry import figures
 from mosaic_telemetry.cli.common import Database, asked_server, database_option, json_option, place_of, print_json, server_options
 from mosaic_telemetry.cli.kinds import asked_engine
 
@@ -158,7 +158,7 @@ def _show(totals: Mapping[TotalKey, Totals], groups: Mapping[str, Mapping[str, T
         return
     tasks = f"{whole.events:,} task{'s' if whole.events != 1 else ''}"
     rate, per_success = success_rate(whole) or 0.0, cost_per_success(whole)
-    console.print(f"{tasks}, {_spend(whole)} spent, {numbers.share(rate)} succeeded, {numbers.cost(per_success)} per success", soft_wrap=True)
+    console.print(f"{tasks}, {_spend(whole)} spent, {figures.share(rate)} succeeded, {figures.cost(per_success)} per success", soft_wrap=True)
     if whole.priced < whole.events:
         console.print(f"[dim]{whole.events - whole.priced:,} of them have no known price: what they cost is not in these sums.[/dim]", soft_wrap=True)
     days = grouped(totals, "day")
@@ -185,14 +185,14 @@ def _table(group: str, rows: Mapping[str, Totals]) -> Table:
     shown = list(rows.items())[-_ROWS * 3 :] if group == "day" else list(rows.items())[:_ROWS]
     for name, total in shown:
         rate = success_rate(total) or 0.0
-        amounts = numbers.count(total.input_tokens), numbers.count(total.output_tokens)
+        amounts = figures.count(total.input_tokens), figures.count(total.output_tokens)
         table.add_row(
             Path(name).name if group == "project" else name,
             f"{total.events:,}",
             *amounts,
             _spend(total),
-            numbers.share(rate),
-            numbers.cost(cost_per_success(total)),
+            figures.share(rate),
+            figures.cost(cost_per_success(total)),
         )
     if len(rows) > len(shown):
         table.add_row(f"and {len(rows) - len(shown)} more", *[""] * 6, style="dim")
@@ -201,7 +201,7 @@ def _table(group: str, rows: Mapping[str, Totals]) -> Table:
 
 def _spend(total: Totals) -> str:
     """What was spent; unknown where no task has a price."""
-    return numbers.cost(total.cost_usd_micros if total.priced else None)
+    return figures.cost(total.cost_usd_micros if total.priced else None)
 
 
 def sparkline(values: Sequence[float]) -> str:

@@ -14,7 +14,7 @@ from types import FrameType
 
 import click
 
-from mosaic_telemetry.cli import numbers
+from mosaic_telemetry import figures
 from mosaic_telemetry.cli.collected import several
 from mosaic_telemetry.cli.collecting import Report, Target, collect_from
 from mosaic_telemetry.cli.progress import ProgressWatcher
@@ -96,10 +96,10 @@ def _tell(one: _Followed, report: Report, *, as_json: bool) -> None:
             click.echo(encode_event(converted.event))
             continue
         event = converted.event
-        spent = f"{numbers.count(task.usage.input)} in, {numbers.count(task.usage.output)} out, {numbers.cost(converted.price.micros)}"
+        spent = f"{figures.count(task.usage.input)} in, {figures.count(task.usage.output)} out, {figures.cost(converted.price.micros)}"
         when = time.strftime("%H:%M:%S", time.localtime(task.ended_ms / 1000))
         kind = f"{event.task_type}, {event.complexity}, {event.model}"
-        click.echo(f"{when} {one.collector.title}: {kind}: {event.outcome}; {spent}, {numbers.duration(task.active_ms)}")
+        click.echo(f"{when} {one.collector.title}: {kind}: {event.outcome}; {spent}, {figures.duration(task.active_ms)}")
 
 
 @contextmanager

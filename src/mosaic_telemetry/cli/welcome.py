@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from mosaic_telemetry.cli import numbers
+from mosaic_telemetry import figures
 from mosaic_telemetry.cli.places import database_path
 from mosaic_telemetry.collectors import COLLECTORS, Collector
 
@@ -49,7 +49,7 @@ def welcome(env: Mapping[str, str], home: Path) -> None:
         click.echo("On this machine there is no log of a harness that it knows (Claude Code, opencode, Codex, Gemini CLI, aider, …).")
     kept = _kept(env.get("MOSAIC_TELEMETRY_DATABASE") or database_path())
     if kept.tasks:
-        click.echo(f"\nIn its database: {kept.tasks:,} task{'s' if kept.tasks != 1 else ''}, {numbers.cost(kept.micros)} in all.")
+        click.echo(f"\nIn its database: {kept.tasks:,} task{'s' if kept.tasks != 1 else ''}, {figures.cost(kept.micros)} in all.")
     click.echo("\nNext:")
     for words, why in _steps(has_logs=bool(found), kept=kept, has_server="MOSAIC_TELEMETRY_SERVER_URL" in env):
         click.echo(f"  {click.style(words, bold=True)}\n      {why}")
