@@ -30,7 +30,7 @@ def measure(*, quick: bool, only: str | None = None) -> list[Row]:
         for one in MEASURES:
             if only in {None, one.__name__}:
                 begin = time.monotonic()
-                rows += one(server, quick)
+                rows += one(server, quick=quick)
                 print(f"  {one.__name__}: {time.monotonic() - begin:.0f} s", flush=True)
     return rows
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from peers import CLIENTS
 from support.environment import scratch
@@ -55,5 +55,9 @@ def report_on(port: Port, events: int) -> tuple[int, int]:
     return events - report["unique"], report["counted"] - report["unique"]
 
 
-Measure = Callable[[Server, bool], list[Row]]
-"""Measures some rows; the second argument is `quick`."""
+class Measure(Protocol):
+    """Measures some rows."""
+
+    __name__: str
+
+    def __call__(self, server: Server, /, *, quick: bool) -> list[Row]: ...

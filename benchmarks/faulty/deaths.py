@@ -21,7 +21,7 @@ LIMIT = 30.0
 """Seconds that an exit is waited for."""
 
 
-def killed(server: Server, quick: bool) -> list[Row]:  # noqa: FBT001 - every measurement's signature
+def killed(server: Server, *, quick: bool) -> list[Row]:
     """kill -9 at random moments, then the program starts again and sends what it finds."""
     ours, others = (3, 2) if quick else (25, 5)
     dice = random.Random(7)
@@ -58,7 +58,7 @@ def _kill(server: Server, name: str, moment: float) -> tuple[int, int, int]:
     return returned, returned - arrived, twice
 
 
-def terminated(server: Server, quick: bool) -> list[Row]:  # noqa: FBT001 - every measurement's signature
+def terminated(server: Server, *, quick: bool) -> list[Row]:
     """SIGTERM, with its default action, right after 250 events."""
     del quick
 
@@ -79,7 +79,7 @@ def terminated(server: Server, quick: bool) -> list[Row]:  # noqa: FBT001 - ever
     return [Row(f"SIGTERM after {EVENTS} events, restart", "lost / twice", each(measure, at_once=2))]
 
 
-def exits(server: Server, quick: bool) -> list[Row]:  # noqa: FBT001 - every measurement's signature
+def exits(server: Server, *, quick: bool) -> list[Row]:
     """The end of a program that just reported 250 events and calls nothing more."""
     rounds = 1 if quick else 3
     bare = each(lambda name: min(_bare(name) for _ in range(rounds)))
@@ -134,7 +134,7 @@ def _exit(server: Server, name: str, bare: float, how: str = "plain", kind: str 
     return extra, f"{extra:+,.0f} / {lost}"
 
 
-def late(server: Server, quick: bool) -> list[Row]:  # noqa: FBT001 - every measurement's signature
+def late(server: Server, *, quick: bool) -> list[Row]:
     """An event that is reported by an `atexit` handler which runs after the client's own."""
     del quick
 

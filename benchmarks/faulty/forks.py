@@ -10,7 +10,7 @@ from tasks.forks import BEFORE, EACH
 from faulty import HUNG, Row, drain, each, report_on, spool_for
 
 
-def forks(server: Server, quick: bool) -> list[Row]:  # noqa: FBT001 - every measurement's signature
+def forks(server: Server, *, quick: bool) -> list[Row]:
     """Forks, each child reporting events of its own and closing the client; the server answers slowly."""
     ours, others = (8, 4) if quick else (40, 10)
 

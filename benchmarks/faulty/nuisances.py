@@ -8,7 +8,7 @@ from support.workers import Worker
 from faulty import HUNG, Row, each, spool_for
 
 
-def overflow(server: Server, quick: bool) -> list[Row]:  # noqa: FBT001 - every measurement's signature
+def overflow(server: Server, *, quick: bool) -> list[Row]:
     """50,000 events into a queue of 1,000 while the server is dead."""
     events = 5_000 if quick else 50_000
 
@@ -27,7 +27,7 @@ def overflow(server: Server, quick: bool) -> list[Row]:  # noqa: FBT001 - every 
     return [Row(f"{events:,} events into a full queue, server dead", "MB more / slowest call ms / log lines", each(measure))]
 
 
-def nasty(server: Server, quick: bool) -> list[Row]:  # noqa: FBT001 - every measurement's signature
+def nasty(server: Server, *, quick: bool) -> list[Row]:
     """Nasty values in a field, each among good events."""
     del quick
 

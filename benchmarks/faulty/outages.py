@@ -22,7 +22,7 @@ _KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-def outages(server: Server, quick: bool) -> list[Row]:  # noqa: FBT001 - every measurement's signature
+def outages(server: Server, *, quick: bool) -> list[Row]:
     """Outages with 1,000 events reported at their beginning, and then time to recover without any call."""
     seconds, patience = (3.0, 10.0) if quick else (15.0, 45.0)
     rows = []
@@ -77,7 +77,7 @@ class _Outage:
         return cell if raised == 0 else cell + (f", {raised} raised" if raised else ", calls block")
 
 
-def lost_answers(server: Server, quick: bool) -> list[Row]:  # noqa: FBT001 - every measurement's signature
+def lost_answers(server: Server, *, quick: bool) -> list[Row]:
     """For a second the server takes what it gets, and the connection breaks before its answer."""
     patience = 5.0 if quick else 20.0
 
@@ -99,7 +99,7 @@ def lost_answers(server: Server, quick: bool) -> list[Row]:  # noqa: FBT001 - ev
     return [Row("answers lost for 1 s, 200 events", "lost / twice", each(measure, at_once=len(CLIENTS)))]
 
 
-def refusals(server: Server, quick: bool) -> list[Row]:  # noqa: FBT001 - every measurement's signature
+def refusals(server: Server, *, quick: bool) -> list[Row]:
     """413 above 50 events, and a 400 for whatever holds one bad event."""
     patience = 3.0 if quick else 8.0
     cases = {
