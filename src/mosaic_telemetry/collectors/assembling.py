@@ -15,7 +15,7 @@ from mosaic_telemetry.collectors.values import Collection, Evidence, ModelCall, 
 from mosaic_telemetry.pricing import context_window
 from mosaic_telemetry.schema import Harness, Provider
 
-__all__ = ["FINISHED_BY", "MEASURED", "OBSERVED", "QUIET_MS", "UTILIZED", "WORKED", "assemble_turns"]
+__all__ = ["FINISHED_BY", "MEASURED", "OBSERVED", "QUIET_MS", "UTILIZED", "WORKED", "assemble_turns", "main_model"]
 
 QUIET_MS = 3_600_000
 """A task that is neither followed nor closed counts as finished when nothing was written for an hour."""
@@ -133,7 +133,7 @@ def _files(turns: Iterable[Turn], calls: Iterable[ModelCall]) -> frozenset[Path]
 def _task(turn: Turn, parts: Sequence[Turn], found: Sequence[ModelCall], harness: Harness) -> Task:
     calls = sorted(found, key=lambda call: (call.at_ms or 0, call.id))
     own = [call for call in calls if not call.subagent] or calls
-    model = _main_model(own)
+    model = main_model(own)
     last = own[-1]
     providers: dict[str, Provider] = {}
     windows: dict[str, int] = {}
@@ -193,7 +193,7 @@ def _evidence(turn: Turn, whole: Turn, window: int | None) -> dict[str, Evidence
     return found
 
 
-def _main_model(calls: Sequence[ModelCall]) -> str:
+def main_model(calls: Sequence[ModelCall]) -> str:
     """The model that wrote most of the output; of two that wrote as much, the first by name."""
     output: Counter[str] = Counter()
     for call in calls:

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mosaic_telemetry.collectors.assembling import FINISHED_BY, MEASURED, OBSERVED, QUIET_MS, UTILIZED, WORKED
+from mosaic_telemetry.collectors.assembling import FINISHED_BY, MEASURED, OBSERVED, QUIET_MS, UTILIZED, WORKED, main_model
 from mosaic_telemetry.collectors.claude_code.drafts import Answer, Draft
 from mosaic_telemetry.collectors.claude_code.serving import provider_of, window_of
 from mosaic_telemetry.collectors.kinds import Work, complexity_of, type_of
@@ -149,7 +149,7 @@ def _is_closed(draft: Draft) -> bool:
 def _task(draft: Draft, answers: list[Answer], largest: Counter[tuple[str, str]]) -> Task:
     calls = sorted((_call(answer) for answer in answers), key=lambda call: (call.at_ms or 0, call.id))
     own = [call for call in calls if not call.subagent] or calls
-    model = _main_model(own)
+    model = main_model(own)
     last = own[-1]
     window = window_of(last.model, max(largest[draft.session, last.model], last.usage.input))
     work = Work(edited=draft.edited, created=draft.created, read=draft.read, tool_calls=len(draft.tool_calls), planned=draft.planned)
@@ -193,14 +193,6 @@ def _evidence(draft: Draft, window: int | None) -> dict[str, Evidence]:
         for gate in checked.verdicts:
             found[f"quality_gates.{gate}"] = Evidence(OBSERVED, checked.file, (f"line {checked.line}",))
     return found
-
-
-def _main_model(calls: Sequence[ModelCall]) -> str:
-    """The model that wrote most of the output; of two that wrote as much, the first by name."""
-    output: Counter[str] = Counter()
-    for call in calls:
-        output[call.model] += call.usage.output
-    return min(output, key=lambda model: (-output[model], model))
 
 
 def _last_results(draft: Draft) -> dict[QualityGate, bool]:
