@@ -25,6 +25,7 @@ COMMANDS = {
     "demo": ("mosaic_telemetry.cli.demo", "See the whole loop on recorded sessions: report, collect, predict."),
     "doctor": ("mosaic_telemetry.cli.doctor", "Show the harnesses on this machine, and what waits in the spool."),
     "erase": ("mosaic_telemetry.cli.erase", "Take back what an instance has reported."),
+    "export": ("mosaic_telemetry.cli.export", "Write the events of a database as CSV, JSON Lines or Parquet."),
     "flush": ("mosaic_telemetry.cli.flush", "Send what waits in the spool."),
     "hook": ("mosaic_telemetry.cli.hook", "Report each task the moment that it is finished, from the harness's own hooks."),
     "mcp": ("mosaic_telemetry.cli.mcp", "Let agents ask before they start, over the Model Context Protocol."),
@@ -35,7 +36,7 @@ COMMANDS = {
 }
 
 
-_EXTRAS = {"cryptography": "federation", "genai_prices": "cli", "mcp": "mcp", "rich": "cli"} | dict.fromkeys(
+_EXTRAS = {"arro3": "parquet", "cryptography": "federation", "genai_prices": "cli", "mcp": "mcp", "rich": "cli"} | dict.fromkeys(
     ("apsw", "msgspec", "numpy", "starlette", "uvicorn"), "server"
 )
 

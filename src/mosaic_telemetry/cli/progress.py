@@ -1,10 +1,10 @@
-"""Progress of long reading, on a terminal."""
+"""Progress of what takes long, on a terminal."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Self
 
 import click
@@ -13,52 +13,68 @@ from mosaic_telemetry.collectors import Skipped
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress, ProgressColumn, TaskID
 
-__all__ = ["ProgressWatcher"]
+__all__ = ["LateBar", "ProgressWatcher"]
 
 
-class ProgressWatcher:
-    """Shows progress on a terminal once reading takes more than a second, and names skipped lines where that is wanted."""
+class LateBar:
+    """Shows progress on a terminal, with rate and time left, once work takes more than a second.
+
+    Args:
+        word: what is being done, as in "reading".
+        console: where to show it, instead of standard error where that is a terminal.
+        clock: seconds that only rise.
+    """
 
     _DELAY = 1.0
 
-    def __init__(self, *, verbose: bool, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, word: str, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._word = word
         self._console = console
         self._total = 0
-        self._verbose = verbose
         self._clock = clock
         self._started = clock()
         self._done = 0
         self._bar: tuple[Progress, TaskID] | None = None
 
     def expect(self, size: int) -> None:
-        """Note bytes that are going to be read."""
+        """Note what is going to be done, beside what is known already."""
         self._total += size
         if self._bar is not None:
             self._bar[0].update(self._bar[1], total=self._total)
 
     def advance(self, size: int) -> None:
-        """Note bytes read."""
+        """Note what was done."""
         self._done += size
         if self._bar is None and (self._console or sys.stderr.isatty()) and self._clock() - self._started > self._DELAY:
             self._bar = self._show()
         if self._bar is not None:
             self._bar[0].update(self._bar[1], completed=self._done)
 
-    def skip(self, skipped: Skipped) -> None:
-        """Name what was skipped."""
-        if self._verbose:
-            click.echo(f"skipped {skipped}", err=True)
+    def reach(self, done: int, total: int) -> None:
+        """Note how much is done by now, of how much."""
+        self.expect(total - self._total)
+        self.advance(done - self._done)
+
+    def _columns(self) -> Sequence[ProgressColumn]:
+        """Amount, rate and time left; of things that are counted."""
+        from rich.progress import ProgressColumn, Task, TimeRemainingColumn
+        from rich.text import Text
+
+        class Counted(ProgressColumn):
+            def render(self, task: Task) -> Text:
+                return Text(f"{task.completed:,.0f} of {task.total or 0:,.0f}, {task.speed or 0:,.0f}/s")
+
+        return Counted(), TimeRemainingColumn()
 
     def _show(self) -> tuple[Progress, TaskID]:
         from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+        from rich.progress import BarColumn, Progress, TextColumn
 
-        columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-        bar = Progress(*columns, console=self._console or Console(stderr=True), transient=True)
+        bar = Progress(TextColumn(self._word), BarColumn(), *self._columns(), console=self._console or Console(stderr=True), transient=True)
         bar.start()
-        return bar, bar.add_task("reading", total=self._total)
+        return bar, bar.add_task(self._word, total=self._total)
 
     def __enter__(self) -> Self:
         return self
@@ -66,3 +82,21 @@ class ProgressWatcher:
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar[0].stop()
+
+
+class ProgressWatcher(LateBar):
+    """Shows how much of its files a scan has read, in bytes, and names skipped lines where that is wanted."""
+
+    def __init__(self, *, verbose: bool, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__("reading", console, clock)
+        self._verbose = verbose
+
+    def skip(self, skipped: Skipped) -> None:
+        """Name what was skipped."""
+        if self._verbose:
+            click.echo(f"skipped {skipped}", err=True)
+
+    def _columns(self) -> Sequence[ProgressColumn]:
+        from rich.progress import DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
+
+        return DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
