@@ -80,7 +80,9 @@ def _rows(tables: Tables, name: str) -> Iterator[Row]:
 def _number(tables: Tables, wanted: str) -> int:
     """The store's number of the instance with an id or a name."""
     named = {row[0]: (str(UUID(bytes=row[1])), row[2]) for row in _rows(tables, "instances")}
-    found: list[int] = [number for number, names in named.items() if wanted.lower() == names[0]] or [number for number, names in named.items() if wanted == names[1]]
+    found: list[int] = [number for number, names in named.items() if wanted.lower() == names[0]] or [
+        number for number, names in named.items() if wanted == names[1]
+    ]
     if len(found) == 1:
         return found[0]
     there = ", ".join(f"{name} ({instance})" if name else instance for instance, name in list(named.values())[:10]) or "none"
