@@ -6,7 +6,7 @@ endif
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help install demo test check formatted lint types security format bench soak harnesses coverage reference docs build release-check clean
+.PHONY: help install demo screenshots test check formatted lint types security format bench soak harnesses coverage reference docs build release-check clean
 
 help:  ## Show what can be made.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -63,6 +63,9 @@ bench: $(STAMP)  ## Measure, each number beside its peers of the same run.
 
 reference: $(STAMP)  ## Renew what the documents say of commands, HTTP API, fields and names.
 	$(BIN)/python scripts/reference.py
+
+screenshots: $(STAMP)  ## Take the pictures of the documents anew (needs Chromium).
+	$(BIN)/python scripts/screenshots.py
 
 docs: $(STAMP)  ## Build the documents into site/, strictly.
 	$(BIN)/python scripts/reference.py --check

@@ -28,7 +28,7 @@ def cost(micros: float | None) -> str:
 
 
 def duration(milliseconds: float) -> str:
-    """A time: 850 ms, 12.3 s, 4 min 5 s, 2 h 10 min, 12 d 3 h."""
+    """A time: 850 ms, 12.3 s, 4 min 5 s, 2 h, 2 h 10 min, 12 d 3 h."""
     seconds = milliseconds / 1000
     if seconds < 1:
         return f"{milliseconds:.0f} ms"
@@ -36,12 +36,16 @@ def duration(milliseconds: float) -> str:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
+        return _in_two(whole, 60, "min", "s")
     minutes = round(whole / 60)
     if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    hours = round(minutes / 60)
-    return f"{hours // 24} d {hours % 24} h"
+        return _in_two(minutes, 60, "h", "min")
+    return _in_two(round(minutes / 60), 24, "d", "h")
+
+
+def _in_two(amount: int, size: int, unit: str, rest: str) -> str:
+    """An amount in a unit, and what is left of it in the next smaller one."""
+    return f"{amount // size} {unit} {amount % size} {rest}" if amount % size else f"{amount // size} {unit}"
 
 
 def share(value: float) -> str:

@@ -12,6 +12,8 @@ from mosaic_telemetry.cli.collecting import Report, Target
 __all__ = ["several", "show"]
 
 _SHOWN = 10
+_WIDE = 110  # columns from which on all is shown
+_MODEL = 12
 
 
 def show(report: Report, target: Target, *, brief: bool = False) -> None:
@@ -89,20 +91,31 @@ def _table(report: Report) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, right in (("ended", False), ("work", False), ("size", False), ("model", False), ("outcome", False), ("in", True), ("out", True)):
-        table.add_column(name, justify="right" if right else "left", no_wrap=True)
-    table.add_column("cost", justify="right", no_wrap=True)
-    table.add_column("time", justify="right", no_wrap=True)
-    for task, converted in report.events[-_SHOWN:]:
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    narrow = console.width < _WIDE
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1 if narrow else 2, 0, 0))
+    shown = report.events[-_SHOWN:]
+    for heading in ("ended", "work", "size"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("model", no_wrap=True, overflow="ellipsis", max_width=_MODEL if narrow else None)  # the one column that gives way
+    table.add_column("outcome", no_wrap=True)
+    for heading in ("in", "out", "cost", "time"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for task, converted in shown:
         event = converted.event
-        cells: tuple[str, ...] = (event.timestamp[:16].replace("T", " "), event.task_type, event.complexity, event.model, event.outcome)
+        cells: tuple[str, ...] = (
+            event.timestamp[5:10] if narrow else event.timestamp[:16].replace("T", " "),
+            event.task_type,
+            event.complexity,
+            event.model,
+            event.outcome,
+        )
         cells += (figures.count(task.usage.input), figures.count(task.usage.output), figures.cost(converted.price.micros), figures.duration(task.active_ms))
         table.add_row(*cells)
     count = len(report.events)
     if count:
         click.echo(f"\nWould be reported{f' (the newest {_SHOWN})' if count > _SHOWN else ''}, times in UTC:")
-        Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
+        console.print(table)
         click.echo("\nNothing was sent. --dry-run --json prints each event as it would leave.")
 
 

@@ -38,7 +38,7 @@ def welcome(env: Mapping[str, str], home: Path) -> None:
         env: environment variables, which may say where a harness keeps its logs.
         home: the user's home directory.
     """
-    click.echo("mosaic-telemetry: know what a coding task will cost, how long it takes and whether it succeeds, before it is run.\n")
+    click.echo("mosaic-telemetry: know what a coding task will cost, how long it takes\nand whether it succeeds, before it is run.\n")
     found = [(collector, files) for collector in COLLECTORS if (files := _files(collector, env, home))]
     if found:
         width = max(len(collector.title) for collector, _ in found)

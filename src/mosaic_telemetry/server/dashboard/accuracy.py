@@ -23,6 +23,7 @@ _NAMES = {
 }
 _HEIGHT = 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 12, 12, 28
+_MOST = 5  # labels below a drawing
 _LOWEST = 0.5  # shares below are drawn at the bottom
 
 
@@ -80,7 +81,11 @@ def accuracy(request: Request) -> Response:
 def _points(groups: Mapping[str, Mapping[str, Any]]) -> list[Point]:
     known = [(name, figures["coverage"]) for name, figures in groups.items() if figures["coverage"] is not None]
     step = (WIDTH - _LEFT - _RIGHT) / max(len(known), 1)
-    return [Point(round(_LEFT + step * (place + 0.5), 1), _place(coverage), name) for place, (name, coverage) in enumerate(known)]
+    every = -(-len(known) // _MOST)  # so many labels have room beside each other; the last one is always there
+    return [
+        Point(round(_LEFT + step * (place + 0.5), 1), _place(coverage), name if (len(known) - 1 - place) % every == 0 else "")
+        for place, (name, coverage) in enumerate(known)
+    ]
 
 
 def _place(share: float) -> float:
