@@ -89,3 +89,13 @@ def test_flush_respects_do_not_track(tmp_path):
         done = run(env, "flush")
         assert (done.returncode, server.requests) == (1, [])
         assert "DO_NOT_TRACK" in done.stderr
+
+
+def test_what_is_missing_is_asked_for_in_one_line(tmp_path):
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MOSAIC_TELEMETRY_", "TELEMETRY_"))} | {"XDG_STATE_HOME": str(tmp_path)}
+    done = run(env, "flush", "--api-key", "k")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith("Error: it is not said where to send: give --server, --instance-id or set MOSAIC_TELEMETRY_SERVER_URL")
+    assert "''" not in done.stderr
+    done = run(env, "flush", "--server", "nonsense", "--api-key", "k", "--instance-id", "i")
+    assert (done.returncode, "a URL such as" in done.stderr) == (2, True)

@@ -11,6 +11,8 @@ from mosaic_telemetry.cli.common import json_option, print_json, server_options,
 
 __all__ = ["command"]
 
+_NEEDED = {"server_url": "--server", "api_key": "--api-key", "instance_id": "--instance-id"}
+
 
 @click.command()
 @server_options
@@ -37,6 +39,11 @@ def command(server: str | None, api_key: str | None, instance_id: str | None, sp
             on_error=lambda error: problems.append(str(error)), max_queue_size=1_000_000, **{name: value for name, value in given.items() if value is not None}
         )
     except ValidationError as error:
+        if missing := [flag for name, flag in _NEEDED.items() if not given[name]]:
+            raise click.UsageError(
+                f"it is not said where to send: give {', '.join(missing)} or set MOSAIC_TELEMETRY_SERVER_URL, _API_KEY and _INSTANCE_ID; "
+                "whoever runs the server issues key and id with `mosaic-telemetry admin create-instance`"
+            ) from error
         raise click.UsageError("; ".join(map(str, error.errors))) from error
     client = TelemetryClient(config)
     if not client.config.enabled:
