@@ -22,6 +22,7 @@ COMMANDS = {
     "budget": ("mosaic_telemetry.cli.budget", "Will a task stay within a budget, and how much is still to come?"),
     "collect": ("mosaic_telemetry.cli.collect", "Turn a harness's own logs into events and report them."),
     "compare": ("mosaic_telemetry.cli.compare", "Which model is cheapest per success?"),
+    "config": ("mosaic_telemetry.cli.config", "Show every setting and where it comes from."),
     "demo": ("mosaic_telemetry.cli.demo", "See the whole loop on recorded sessions: report, collect, predict."),
     "doctor": ("mosaic_telemetry.cli.doctor", "Show the harnesses on this machine, and what waits in the spool."),
     "erase": ("mosaic_telemetry.cli.erase", "Take back what an instance has reported."),

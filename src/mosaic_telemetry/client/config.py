@@ -10,7 +10,7 @@ from typing import Any
 from mosaic_telemetry.schema import MAX_BATCH_EVENTS, FieldError, ValidationError
 from mosaic_telemetry.schema.record import field, record
 
-__all__ = ["ResolvedConfig", "TelemetryConfig", "do_not_track", "resolve_config"]
+__all__ = ["VARIABLES", "ResolvedConfig", "TelemetryConfig", "do_not_track", "resolve_config"]
 
 ErrorHandler = Callable[[Exception], object]
 
@@ -31,7 +31,7 @@ _TEXTS = ("server_url", "api_key", "instance_id")
 _FALSE = frozenset({"0", "false", "no"})
 
 # Field to the variables it is read from: ours first, then the alias of the peer SDK's documents.
-_VARIABLES = {
+VARIABLES = {
     "server_url": ("MOSAIC_TELEMETRY_SERVER_URL", "TELEMETRY_API_URL"),
     "api_key": ("MOSAIC_TELEMETRY_API_KEY", "TELEMETRY_API_KEY"),
     "instance_id": ("MOSAIC_TELEMETRY_INSTANCE_ID", "TELEMETRY_INSTANCE_ID"),
@@ -56,7 +56,7 @@ def _text_problem(name: str, value: Any, *, required: bool) -> str | None:
     if not isinstance(value, str):
         return "text"
     if not value.strip():
-        return f"set: give it, or set {_VARIABLES[name][0]}" if required else None
+        return f"set: give it, or set {VARIABLES[name][0]}" if required else None
     if not value.strip().isprintable():
         return "free of control characters"
     return _url_problem(value) if name == "server_url" else None
@@ -144,7 +144,7 @@ class TelemetryConfig:
         known = cls.__annotations__.keys()
         errors = [FieldError(name, value, "a setting of TelemetryConfig") for name, value in overrides.items() if name not in known]
         values: dict[str, Any] = {"server_url": "", "api_key": "", "instance_id": ""}
-        for name, variables in _VARIABLES.items():
+        for name, variables in VARIABLES.items():
             variable = next((v for v in variables if env.get(v)), None)
             if variable is None:
                 continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,8 @@ def read_file(path: Path, known: frozenset[str] = frozenset()) -> dict[str, Any]
     names = known | {item.name for item in fields(Settings)}
     for name, value in values.items():
         if name not in names:
-            raise SettingsError(f"{path}: there is no setting {name}; there are {', '.join(sorted(names))}")
+            near = get_close_matches(name, names, 1)
+            raise SettingsError(f"{path}: there is no setting {name}; {f'did you mean {near[0]}?' if near else 'there are ' + ', '.join(sorted(names))}")
         if isinstance(value, list):
             values[name] = ",".join(map(str, value))
         elif not isinstance(value, str | int | float | bool):
