@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["cost", "count", "duration", "share"]
+__all__ = ["TARGETS", "cost", "count", "duration", "share"]
+
+TARGETS = {
+    "actual_input_tokens": "input tokens",
+    "actual_output_tokens": "output tokens",
+    "actual_cost_usd_micros": "cost",
+    "task_duration_ms": "time",
+}
+"""What is forecast, by its field, in words."""
 
 
 def count(value: float) -> str:

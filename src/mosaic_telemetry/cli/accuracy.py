@@ -13,13 +13,6 @@ from mosaic_telemetry.cli.kinds import asked_engine
 
 __all__ = ["report_accuracy"]
 
-_NAMES = {
-    "actual_input_tokens": "input tokens",
-    "actual_output_tokens": "output tokens",
-    "actual_cost_usd_micros": "cost",
-    "task_duration_ms": "time",
-}
-
 
 def report_accuracy(server: str | None, database: Database, *, as_json: bool) -> None:
     """Print how past predictions did, of a server or of the database on this machine.
@@ -62,7 +55,7 @@ def _show(found: Mapping[str, Any]) -> None:
         table.add_column(heading, justify="right")
     for name, target in found["targets"].items():
         if target["forecasts"]:
-            table.add_row(_NAMES[name], *_row(target))
+            table.add_row(figures.TARGETS[name], *_row(target))
             for size, score in target["by_sample_size"].items():
                 table.add_row(f"  known before: {size.replace('-', ' to ')}", *_row(score), style="dim")
     console.print(table)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mosaic_telemetry import figures
 from mosaic_telemetry.cli.common import json_option, print_json
 
 if TYPE_CHECKING:
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _PATH = click.Path(path_type=Path, exists=True, dir_okay=False)
-_NAMES = {
-    "actual_cost_usd_micros": "cost",
-    "actual_input_tokens": "input tokens",
-    "actual_output_tokens": "output tokens",
-    "task_duration_ms": "time",
-}
 _LABELS = {"now": "all known", "all": "every age"}
 _COLUMNS = ("ours", "ladder", "cell", "global", "ours", "global", "ours", "ladder", "global", "ours")
 _LEGEND = """\
@@ -162,7 +157,7 @@ def _show(verdicts: Sequence[tuple[str, dict[str, Verdict]]]) -> None:
         for target, verdict in found.items():
             one, _ = verdict.constants.most_common(1)[0]
             learned = f"k = {one.median:g}, s = {one.shape:g}{'' if math.isinf(one.tail) else f', t = {one.tail:g}'}"
-            click.echo(f"{name}: {_NAMES[target]}, {verdict.tasks:,} tasks judged (most often learned: {learned})")
+            click.echo(f"{name}: {figures.TARGETS[target]}, {verdict.tasks:,} tasks judged (most often learned: {learned})")
             for line in _page(verdict):
                 click.echo(line)
             click.echo()

@@ -10,17 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mosaic_telemetry.engine import Engine
+from mosaic_telemetry.figures import TARGETS
 from mosaic_telemetry.server.dashboard.drawing import WIDTH
 from mosaic_telemetry.server.dashboard.rendering import page
 
 __all__ = ["accuracy"]
 
-_NAMES = {
-    "actual_cost_usd_micros": "Cost",
-    "task_duration_ms": "Time",
-    "actual_input_tokens": "Input tokens",
-    "actual_output_tokens": "Output tokens",
-}
 _HEIGHT = 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 12, 12, 28
 _MOST = 5  # labels below a drawing
@@ -60,7 +55,7 @@ def accuracy(request: Request) -> Response:
     engine: Engine = request.app.state.engine
     found = engine.accuracy()
     targets = [
-        Target(_NAMES.get(name, name), figures, _points(figures["by_sample_size"]), _points(figures["by_month"]), figures["by_sample_size"])
+        Target(TARGETS[name].capitalize(), figures, _points(figures["by_sample_size"]), _points(figures["by_month"]), figures["by_sample_size"])
         for name, figures in found["targets"].items()
         if figures["forecasts"]
     ]
