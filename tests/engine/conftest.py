@@ -3,6 +3,7 @@ from collections import deque
 from types import SimpleNamespace
 
 import pytest
+from support.clickhouse import ClickhouseServer
 from support.postgres import PostgresServer
 
 from mosaic_telemetry.engine import open_engine
@@ -30,11 +31,23 @@ def postgres():
     server.close()
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+@pytest.fixture(scope="session")
+def clickhouse():
+    """A ClickHouse server."""
+    server = ClickhouseServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres", "clickhouse"])
 def new_database(request, tmp_path_factory):
     """Makes places for new databases, of every kind that there is: each test with it is a test of every store."""
     if request.param == "sqlite":
         yield lambda: tmp_path_factory.mktemp("database") / "telemetry.db"
+        return
+    if request.param == "clickhouse":
+        clickhouse = request.getfixturevalue("clickhouse")
+        yield lambda: clickhouse.database(tmp_path_factory.mktemp("database") / "accounts.db")
         return
     postgres, made = request.getfixturevalue("postgres"), deque()
 

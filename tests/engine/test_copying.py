@@ -16,9 +16,12 @@ def filled(house):
     return house.path
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize("kind", ["sqlite", "postgres", "clickhouse"])
 def test_a_copy_is_the_same_row_by_row_and_goes_on(filled, kind, tmp_path, request):
-    target = tmp_path / "copy.db" if kind == "sqlite" else request.getfixturevalue("postgres").database()
+    target = tmp_path / "copy.db"
+    if kind != "sqlite":
+        server = request.getfixturevalue(kind)
+        target = server.database() if kind == "postgres" else server.database(target)
     rows = copy_database(filled, target)
     assert rows["events"] == 80
     assert all(rows[name] for name in ("instances", "api_keys", "texts", "cells", "shares", "daily_totals", "intake", "audit"))

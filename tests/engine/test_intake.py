@@ -18,7 +18,8 @@ def test_what_became_of_events_is_counted(house, make_event):
         submission.stored.result()
     house.report({}, count=3)
     counted = {key.result: number for key, number in house.engine.intake(TODAY, TODAY).items()}
-    assert counted == {"accepted": 4, "duplicate": 1, "invalid: retry_count": 1, "invalid": 1}
+    told = {"accepted": 4, "duplicate": 1} if house.engine._store.tells_duplicates else {"accepted": 5}
+    assert counted == {**told, "invalid: retry_count": 1, "invalid": 1}
     assert {key.instance for key in house.engine.intake(TODAY, TODAY)} == {house.instance.number}
 
 

@@ -12,7 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from mosaic_telemetry.engine.errors import DatabaseError
-from mosaic_telemetry.engine.store.opening import is_url, name_of
+from mosaic_telemetry.engine.store.opening import CLICKHOUSE, is_url, name_of, open_store
 from mosaic_telemetry.engine.store.sqlite.tables import SqliteTables
 from mosaic_telemetry.engine.store.tables import TABLES, Row, Table, Tables
 
@@ -28,6 +28,12 @@ def open_tables(database: Path | str) -> Tables:
     Raises:
         DatabaseError: it cannot be opened.
     """
+    if str(database).startswith(CLICKHOUSE):
+        from mosaic_telemetry.engine.store.clickhouse.address import Address
+        from mosaic_telemetry.engine.store.clickhouse.tables import ClickhouseTables
+
+        address = Address.parse(str(database))
+        return ClickhouseTables(address, lambda: open_store(address.accounts), lambda: open_tables(address.accounts))
     if is_url(database):
         from mosaic_telemetry.engine.store.postgres.tables import PostgresTables
 

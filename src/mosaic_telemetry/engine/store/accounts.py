@@ -158,6 +158,9 @@ class AccountStore(Protocol):
     def keep_setting(self, name: str, value: str, act: Act | None = None, *, replace: bool = False) -> Future[str]:
         """Keep a value unless there is one, or in its place; resolves with the value that stands. `act` is written where it is this one."""
 
+    def change_setting(self, name: str, before: str, after: str) -> Future[bool]:
+        """Replace a value if it is still the one that was read; resolves with whether it was."""
+
     def add_intake(self, counts: Mapping[IntakeKey, int]) -> Future[None]:
         """Add to the numbers of events that came in."""
 

@@ -2,7 +2,8 @@
 
 Two laws bind every store:
 
-1. When the future of `insert` resolves, the events that it calls new are durable; an id is called new once, ever.
+1. When the future of `insert` resolves, the events that it calls new are durable; an id is called new once, ever. Only where a store
+   does not tell duplicates may it be called new again; it is read, and so counted, once all the same.
 2. `apply` makes the whole of a change or nothing of it, durably, and only upon the version that the change was computed from.
 
 From the second it follows, whatever is killed when and however many processes keep the cells of one store, that each event is
@@ -39,6 +40,10 @@ class Store(AccountStore, Protocol):
     @property
     def is_remote(self) -> bool:
         """Whether asking may wait for another process or machine, so that no event loop should ask itself."""
+
+    @property
+    def tells_duplicates(self) -> bool:
+        """Whether `insert` knows every id that was there before; where not, it may call an event new that will not be counted again."""
 
     def insert(self, instance: int, received_ms: int, events: Sequence[StoredEvent]) -> Future[list[bool]]:
         """Keep events; resolves when they are durable, with whether each was new. Never blocks."""

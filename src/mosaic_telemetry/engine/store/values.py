@@ -307,6 +307,7 @@ class Change:
         totals: what is added to the daily totals; a row without events goes.
         records: new records.
         deleted: sequences of events to be deleted.
+        settings: settings that are kept with it, in the place of others of their name.
     """
 
     before: int
@@ -318,3 +319,4 @@ class Change:
     totals: Mapping[TotalKey, Totals] = field(default_factory=dict)
     records: Mapping[RecordKey, bytes] = field(default_factory=dict)
     deleted: Sequence[int] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from mosaic_telemetry.engine.store.values import Instance
 __all__ = [
     "add_key",
     "all_instances",
+    "change_setting",
     "create_instance",
     "find_instance",
     "find_key",
@@ -129,6 +130,12 @@ async def keep_setting(connection: asyncpg.Connection, name: str, value: str, ac
         return await read_setting(connection, name) or ""
     await note(connection, act)
     return value
+
+
+async def change_setting(connection: asyncpg.Connection, name: str, before: str, after: str) -> bool:
+    """Replace a value if it is still the one that was read."""
+    done = await connection.execute("UPDATE settings SET value = $3 WHERE name = $1 AND value = $2", name, before, after)
+    return str(done) != "UPDATE 0"
 
 
 def _instance(row: Sequence[object]) -> Instance:

@@ -126,6 +126,8 @@ async def apply_change(connection: asyncpg.Connection, texts: Texts, change: Cha
         await _add_totals(connection, numbers, change.totals)
         if change.records:
             await connection.execute(_PUT_RECORDS, *_columns([(*key, data) for key, data in change.records.items()], 5))
+        for name, value in change.settings.items():
+            await connection.execute("INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
         if change.deleted:
             await connection.execute(
                 """WITH gone AS (DELETE FROM events WHERE sequence = ANY($1) RETURNING event_id)

@@ -44,6 +44,7 @@ class PostgresStore:
     """
 
     is_remote = True
+    tells_duplicates = True
 
     def __init__(self, dsn: str) -> None:
         self._texts = Texts()
@@ -131,6 +132,9 @@ class PostgresStore:
 
     def keep_setting(self, name: str, value: str, act: Act | None = None, *, replace: bool = False) -> Future[str]:
         return self._link.write(lambda connection: accounts.keep_setting(connection, name, value, act, replace=replace))
+
+    def change_setting(self, name: str, before: str, after: str) -> Future[bool]:
+        return self._link.write(lambda connection: accounts.change_setting(connection, name, before, after))
 
     def add_intake(self, counts: Mapping[IntakeKey, int]) -> Future[None]:
         return self._link.write(lambda connection: usage.add_intake(connection, counts))

@@ -12,6 +12,7 @@ from mosaic_telemetry.engine.store.values import Instance
 __all__ = [
     "add_key",
     "all_instances",
+    "change_setting",
     "create_instance",
     "find_instance",
     "find_key",
@@ -132,6 +133,12 @@ def keep_setting(connection: apsw.Connection, name: str, value: str, act: Act | 
     connection.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, value))
     note(connection, act)
     return value
+
+
+def change_setting(connection: apsw.Connection, name: str, before: str, after: str) -> bool:
+    """Replace a value if it is still the one that was read."""
+    connection.execute("UPDATE settings SET value = ? WHERE name = ? AND value = ?", (after, name, before))
+    return connection.changes() > 0
 
 
 def _instance(row: apsw.SQLiteValues) -> Instance:

@@ -143,6 +143,7 @@ def apply_change(connection: apsw.Connection, texts: Texts, change: Change, data
             connection.execute("UPDATE cells SET updated_ms = (SELECT max(updated_ms) FROM shares WHERE cell = ?1) WHERE number = ?1", (numbers[key],))
     _add_totals(connection, texts, change.totals)
     connection.executemany("INSERT OR REPLACE INTO records (target, level, size, month, data) VALUES (?, ?, ?, ?, ?)", _records(change.records))
+    connection.executemany("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", change.settings.items())
     connection.executemany("DELETE FROM events WHERE sequence = ?", ((sequence,) for sequence in change.deleted))
     return True
 

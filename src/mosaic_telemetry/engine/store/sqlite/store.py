@@ -48,6 +48,7 @@ class SqliteStore:
     """
 
     is_remote = False
+    tells_duplicates = True
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -150,6 +151,9 @@ class SqliteStore:
 
     def keep_setting(self, name: str, value: str, act: Act | None = None, *, replace: bool = False) -> Future[str]:
         return self._writer.submit(lambda connection: accounts.keep_setting(connection, name, value, act, replace=replace))
+
+    def change_setting(self, name: str, before: str, after: str) -> Future[bool]:
+        return self._writer.submit(lambda connection: accounts.change_setting(connection, name, before, after))
 
     def add_intake(self, counts: Mapping[IntakeKey, int]) -> Future[None]:
         return self._writer.submit(lambda connection: usage.add_intake(connection, counts))
