@@ -12,6 +12,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -30,9 +31,38 @@ def main() -> None:
     draw(verdicts)
     page = DOCS / "predictions.md"
     text = page.read_text(encoding="utf-8")
-    for name, table in (("targets", by_target(verdicts)), ("sizes", by_size(verdicts)), ("cells", by_cell(verdicts)), ("shipped", shipped(verdicts))):
+    tables = {"goals": goals(verdicts), "targets": by_target(verdicts), "sizes": by_size(verdicts), "cells": by_cell(verdicts), "shipped": shipped(verdicts)}
+    for name, table in tables.items():
         text = re.sub(rf"(<!-- {name} -->\n).*?(<!-- end -->)", lambda found, table=table: found[1] + table + found[2], text, flags=re.DOTALL)
     page.write_text(text, encoding="utf-8")
+
+
+def goals(verdicts: dict[tuple[str, str], Views]) -> str:
+    """What the losses come to in one figure, by each way to say it."""
+    lines = ["| loss of ours | against the ladder | the same, n < 10 | against the exact cell | the same, n < 10 |", "| --- | ---: | ---: | ---: | ---: |"]
+    for label, method, alike in (
+        ("every forecast counts alike", "pooled", False),
+        ("every table counts alike", "pooled", True),
+        ("if all were known, every forecast", "grown", False),
+        ("if all were known, every table", "grown", True),
+    ):
+        found = [overall(verdicts, method, baseline, view, alike=alike) for baseline in ("ladder", "cell") for view in ("all", "1-9")]
+        lines.append(f"| {label} | {' | '.join(f'{(one - 1) * 100:+.1f} %' for one in found)} |")
+    return "\n".join(lines) + "\n"
+
+
+def overall(verdicts: dict[tuple[str, str], Views], method: str, baseline: str, view: str, *, alike: bool) -> float:
+    """The loss of one method over that of another: of all forecasts together, or the mean over tables of the mean over their targets."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for (name, _), views in verdicts.items():
+        if method in views.get(view, {}):
+            ours, theirs = views[view][method], views[view][baseline]
+            # An exact cell without values says nothing: what it would have lost there is taken to be as elsewhere.
+            found.setdefault(name, []).append((ours["pinball"] * ours["forecasts"], theirs["pinball"] * ours["forecasts"]))
+    if alike:
+        return mean([mean([ours / theirs for ours, theirs in pairs]) for pairs in found.values()])
+    pairs = [pair for several in found.values() for pair in several]
+    return sum(ours for ours, _ in pairs) / sum(theirs for _, theirs in pairs)
 
 
 def by_target(verdicts: dict[tuple[str, str], Views]) -> str:
@@ -51,12 +81,16 @@ def by_target(verdicts: dict[tuple[str, str], Views]) -> str:
 
 
 def by_size(verdicts: dict[tuple[str, str], Views]) -> str:
-    lines = ["| known of exactly that kind | forecasts | ours | ladder | exact cell | loss against the ladder |", "| --- | ---: | ---: | ---: | ---: | ---: |"]
+    lines = [
+        "| known of exactly that kind | forecasts | ours | ladder | exact cell | loss against the ladder | if all were known | loss against the exact cell |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
     for size in SIZES:
         total = {method: together(verdicts, method, size) for method in METHODS}
-        loss = (total["pooled"]["pinball"] / total["ladder"]["pinball"] - 1) * 100
+        pairs = (("pooled", "ladder"), ("grown", "ladder"), ("pooled", "cell"))
+        losses = " | ".join(f"{(overall(verdicts, one, other, size, alike=False) - 1) * 100:+.1f} %" for one, other in pairs)
         shares = " | ".join(percent(total[method]) for method in METHODS)
-        lines.append(f"| {size.replace('-', DASH)} | {total['pooled']['forecasts']:,.0f} | {shares} | {loss:+.1f} % |")
+        lines.append(f"| {size.replace('-', DASH)} | {total['pooled']['forecasts']:,.0f} | {shares} | {losses} |")
     return "\n".join(lines) + "\n"
 
 

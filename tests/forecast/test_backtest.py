@@ -45,6 +45,8 @@ def test_pooled_forecasts_hold_what_they_promise_and_beat_the_ladder_where_cells
     assert scores["ladder", "5-9"].coverage < 0.7
     assert scores["pooled", "now"].factor_error < scores["global", "now"].factor_error
     assert sum(verdict.constants.values()) == 5
+    assert scores["grown", "now"].to_dict() == scores["pooled", "now"].to_dict()
+    assert scores["grown", "1-9"].pinball < scores["pooled", "1-9"].pinball
 
 
 def test_every_forecast_is_counted_once_in_its_view():

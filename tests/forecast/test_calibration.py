@@ -43,6 +43,27 @@ def test_each_side_is_corrected_by_its_own_record():
     assert lower < 1 < upper
 
 
+def test_quartiles_move_half_the_way_to_where_one_in_four_lay():
+    rng = np.random.default_rng(5)
+    sizes, forecasts = np.full(20_000, 7), np.tile(SHAPE, (20_000, 1))
+    calibration = Calibration()
+    came = rng.laplace(0, 1, 20_000)  # a sharper peak and longer tails than the forecast has
+    calibration.record(sizes, forecasts, came)
+    low, lower, middle, upper, high = calibration.correct(sizes[:1], forecasts[:1])[0]
+    assert (low, high) == pytest.approx(tuple(np.quantile(came, (0.1, 0.9))), rel=0.03)
+    stretched = SHAPE[3] * high / SHAPE[4]
+    quartile = np.quantile(np.abs(came), 0.5)
+    assert quartile < stretched
+    assert (-lower, upper) == pytest.approx(((stretched + quartile) / 2,) * 2, rel=0.03)
+    assert middle == 0
+
+
+def test_where_nothing_came_on_one_side_its_quartile_comes_to_the_median_and_no_farther():
+    corrected = recorded(*[(7, 0.0, 1.0, 2.0)] * 5000).correct(np.array([7]), np.array([SHAPE]))[0]
+    assert SHAPE[1] / 2 - 0.05 < corrected[1] < 0
+    assert corrected[3] <= corrected[4]
+
+
 def test_classes_do_not_touch_each_other_and_from_a_hundred_values_on_nothing_is_corrected():
     rng = np.random.default_rng(4)
     calibration = Calibration()

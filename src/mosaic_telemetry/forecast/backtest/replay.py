@@ -21,9 +21,10 @@ from mosaic_telemetry.forecast.scoring import Score, pinball
 
 __all__ = ["METHODS", "VIEWS", "Verdict", "backtest"]
 
-METHODS = ("pooled", "default", "ladder", "cell", "global")
-"""pooled: with constants and calibration learned from the known tasks; default: with those of this release; ladder: raw quantiles of the
-most specific level with enough values; cell: raw quantiles of the exact cell; global: those of all known tasks."""
+METHODS = ("pooled", "default", "grown", "ladder", "cell", "global")
+"""pooled: with constants and calibration learned from the known tasks; default: with those of this release; grown: as pooled, but by a server that knows
+all known tasks, whatever is known at the age that is judged: what thin cells could gain; ladder: raw quantiles of the most specific level with enough
+values; cell: raw quantiles of the exact cell; global: those of all known tasks."""
 
 VIEWS = ("now", "all", "1-9", *CLASSES)
 """now: all known tasks are known; all: at every age of the cells; then by how many values the exact cell had."""
@@ -69,8 +70,9 @@ def backtest(table: Table, target: str, splits: Sequence[Split], rng: np.random.
             continue
         learned = replay.learn(known)
         verdict.constants[learned.constants] += 1
-        for age, sight in enumerate(replay.sights(known, judged)):
-            _judge(verdict, sight, replay.logs[judged], learned, whole=age == 0)
+        grown = None
+        for sight in replay.sights(known, judged):
+            grown = _judge(verdict, sight, replay.logs[judged], learned, grown)
     return verdict if verdict.constants else None
 
 
@@ -122,24 +124,28 @@ def _pooled(sight: Sight, constants: Constants) -> Floats:
     return forecasts
 
 
-def _judge(verdict: Verdict, sight: Sight, logs: Floats, learned: _Learned, *, whole: bool) -> None:
+def _judge(verdict: Verdict, sight: Sight, logs: Floats, learned: _Learned, grown: Floats | None) -> Floats:
+    """Score all methods; what the server that knows all said of each judged task, which is the first to be judged, and then handed on."""
+    pooled = learned.calibration.correct(own_size(sight.sizes), pool(sight.sizes, sight.quantiles, learned.constants))[sight.rows]
     forecasts = {
-        "pooled": learned.calibration.correct(own_size(sight.sizes), pool(sight.sizes, sight.quantiles, learned.constants)),
-        "default": pool(sight.sizes, sight.quantiles, DEFAULT),
-        "ladder": sight.ladder(),
-        "cell": sight.level(0),
-        "global": sight.level(-1),
+        "pooled": pooled,
+        "default": pool(sight.sizes, sight.quantiles, DEFAULT)[sight.rows],
+        "grown": pooled if grown is None else grown,
+        "ladder": sight.ladder()[sight.rows],
+        "cell": sight.level(0)[sight.rows],
+        "global": sight.level(-1)[sight.rows],
     }
     answered = ~np.isnan(forecasts["ladder"][:, 0])
-    classes = class_of(sight.sizes[:, 0])
+    classes = class_of(sight.sizes[:, 0])[sight.rows]
     for number in np.unique(classes[answered]).tolist():
-        rows = (answered & (classes == number))[sight.rows]
-        views = [CLASSES[number], "all", *(["1-9"] if number in _FEW else []), *(["now"] if whole else [])]
+        rows = answered & (classes == number)
+        views = [CLASSES[number], "all", *(["1-9"] if number in _FEW else []), *(["now"] if grown is None else [])]
         for method, found in forecasts.items():
-            expected = found[sight.rows[rows]]
+            expected = found[rows]
             if np.isnan(expected).any():  # an exact cell without values says nothing
                 continue
             score = Score()
             score.add(expected, logs[rows])
             for view in views:
                 verdict.scores[method, view].merge(score)
+    return forecasts["grown"]
