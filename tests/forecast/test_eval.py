@@ -2,12 +2,13 @@
 
 import os
 import sys
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mosaic_telemetry.forecast import CLASSES, TARGETS
+from mosaic_telemetry.forecast import CLASSES, DIMENSIONS, TARGETS, Confidence, confidence
 from mosaic_telemetry.forecast.backtest import Table, Task, backtest, by_group
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
@@ -15,6 +16,19 @@ from eval_tables import TABLES, convert
 
 DATA = os.environ.get("MOSAIC_TELEMETRY_TEST_DATA")
 pytestmark = pytest.mark.skipif(not DATA, reason="MOSAIC_TELEMETRY_TEST_DATA does not name the folder of the test data")
+
+
+def test_a_handful_of_sessions_of_free_form_turns_is_never_a_hundred_of_one_kind():
+    turns = sorted(dict(convert(Path(DATA) / "eval"))["claude_code_turns"], key=lambda turn: turn["timestamp"])
+    events, sessions, needed = Counter(), defaultdict(set), []
+    for turn in turns:
+        kind = tuple(turn[name] for name in DIMENSIONS)
+        before = confidence(events[kind], 0)
+        events[kind] += 1
+        sessions[kind].add(turn["group"])
+        if before != confidence(events[kind], 0) == Confidence.HIGH:
+            needed.append(len(sessions[kind]))
+    assert sorted(needed) == [23, 25, 48]
 
 
 @pytest.fixture(scope="module")
