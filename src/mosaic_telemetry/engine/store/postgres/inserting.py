@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -20,6 +20,9 @@ __all__ = ["Inserter"]
 
 _LANES = 2  # one sends while the other waits for its commit
 _EVENTS = 2000
+
+Waiting = list[tuple[Batch, asyncio.Future[list[bool]]]]
+"""Batches and what tells of them. A caller who no longer waits has cancelled it; the others of the group still wait."""
 
 
 class Inserter:
@@ -51,14 +54,17 @@ class Inserter:
         if len(self._lanes) < _LANES:
             lane = asyncio.create_task(self._write_all())
             self._lanes.add(lane)
-            lane.add_done_callback(self._lanes.discard)
         return await done
 
     async def _write_all(self) -> None:
-        while self._waiting:
-            await self._write(self._take())
+        lane = asyncio.current_task()
+        try:
+            while self._waiting:
+                await self._write(self._take())
+        finally:  # with no pause after the look at who waits: a batch that comes now must find the lane's place free
+            self._lanes = {other for other in self._lanes if other is not lane}
 
-    def _take(self) -> list[tuple[Batch, asyncio.Future[list[bool]]]]:
+    def _take(self) -> Waiting:
         """The batches that wait, up to a number of events."""
         taken = [self._waiting.popleft()]
         events = len(taken[0][0].events)
@@ -67,7 +73,7 @@ class Inserter:
             events += len(taken[-1][0].events)
         return taken
 
-    async def _write(self, taken: Sequence[tuple[Batch, asyncio.Future[list[bool]]]]) -> None:
+    async def _write(self, taken: Waiting) -> None:
         start = time.perf_counter()
         try:
             async with self._link.connection() as connection:
@@ -75,17 +81,17 @@ class Inserter:
                 results = await insert_batches(connection, self._texts, [batch for batch, _ in taken])
         except asyncpg.DataError as error:  # what one of them holds: the others shall not fail with it
             if len(taken) == 1:
-                taken[0][1].set_exception(error)
+                _fail(taken, error)
             for alone in taken if len(taken) > 1 else ():
                 await self._write([alone])
         except Exception as error:  # noqa: BLE001 - it belongs to those who wait
-            for _, done in taken:
-                done.set_exception(error)
+            _fail(taken, error)
         else:
             if self.observe:
                 self.observe(len(taken), time.perf_counter() - start)
             for (_, done), new in zip(taken, results, strict=True):
-                done.set_result(new)
+                if not done.done():
+                    done.set_result(new)
 
     async def _have_months(self, connection: asyncpg.Connection) -> None:
         """Make the coming months' partitions, once a month; without them events go into the default one."""
@@ -95,3 +101,9 @@ class Inserter:
             with suppress(asyncpg.PostgresError):
                 await make_months(connection, now)
             self._month = month
+
+
+def _fail(taken: Waiting, error: Exception) -> None:
+    for _, done in taken:
+        if not done.done():
+            done.set_exception(error)

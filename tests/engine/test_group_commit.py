@@ -1,0 +1,70 @@
+"""Batches that share a transaction: none is left waiting, whatever becomes of the others."""
+
+import asyncio
+import uuid
+from concurrent.futures import wait
+from contextlib import asynccontextmanager
+
+import pytest
+
+from mosaic_telemetry.engine.ingest import judge
+from mosaic_telemetry.engine.store.postgres.events import Batch
+from mosaic_telemetry.engine.store.postgres.inserting import Inserter
+from mosaic_telemetry.schema import TaskCompletionEvent, encode_event, from_dict
+
+NOW_MS = 1_763_900_000_000
+
+
+class GatedLink:
+    """A link whose connections fail all at once when the gate opens."""
+
+    def __init__(self):
+        self.opened = asyncio.Event()
+        self.asked = asyncio.Semaphore(0)
+
+    def start(self, work):
+        return asyncio.run_coroutine_threadsafe(work, asyncio.get_running_loop())
+
+    @asynccontextmanager
+    async def connection(self):
+        self.asked.release()
+        await self.opened.wait()
+        raise ConnectionError
+        yield
+
+
+@pytest.fixture
+def batch(make_event):
+    """Makes what is to be stored of one new event."""
+
+    def make(instance):
+        event = encode_event(from_dict(TaskCompletionEvent, make_event(instance.instance_id, event_id=str(uuid.uuid4()))))
+        return judge([event], instance.instance_id).events
+
+    return make
+
+
+def test_batches_that_nobody_waits_for_do_not_hold_up_the_others(house, batch):
+    store = house.engine._store
+    futures = [store.insert(house.instance.number, NOW_MS, batch(house.instance)) for _ in range(50)]
+    for future in futures[::2]:
+        future.cancel()
+    _, late = wait(futures, 20)
+    assert not late
+    assert all(future.result() == [True] for future in futures[1::2])
+    assert store.insert(house.instance.number, NOW_MS, batch(house.instance)).result(20) == [True]
+
+
+def test_a_batch_that_comes_just_when_all_lanes_end_is_written():
+    async def scenario():
+        link = GatedLink()
+        inserter = Inserter(link, None)
+        given = [inserter.insert(Batch(1, NOW_MS, []))]
+        await link.asked.acquire()
+        given.append(inserter.insert(Batch(1, NOW_MS, [])))
+        await link.asked.acquire()
+        given.append(inserter.insert(Batch(1, NOW_MS, [])))  # looks for a lane in the very turn of the loop after both end
+        link.opened.set()
+        return await asyncio.wait_for(asyncio.gather(*map(asyncio.wrap_future, given), return_exceptions=True), 20)
+
+    assert [type(result) for result in asyncio.run(scenario())] == [ConnectionError] * 3
