@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from support.damage import mutated
 from support.recordings import AIDER, CODEX_NEW, CODEX_OLD, DEMO_DATA, GEMINI_NEW, GEMINI_OLD, NOW, PI, collect_from, collector_named, encoded
 from support.transcripts import INSTANCE, Heard
 
@@ -15,7 +16,6 @@ from mosaic_telemetry.schema import MAX_COST_MICROS, TaskCompletionEvent
 
 ALL = [CODEX_NEW, CODEX_OLD, GEMINI_NEW, GEMINI_OLD, PI, AIDER]
 MUTATIONS = 250
-ODD = [None, True, -1, 10**30, 1e308, "x", "\ud800", "", [], [1, [2]], {}, {"a": 1}, 0.5, "2026-13-45T99:99:99Z", "1970-01-01T00:00:00Z"]
 
 
 @pytest.fixture(params=ALL, ids=str)
@@ -73,47 +73,6 @@ def test_nothing_but_the_fields_of_the_contract_leaves(recording, tree):
         assert not [word for word in ("calc", "pytest", "Fix", "/home", "user", "proj", "sed") if word in texts]
 
 
-def other_types(line, rng):
-    """A record in which some field at some depth has another type."""
-    try:
-        value = record = json.loads(line)
-    except ValueError:
-        return line
-    while isinstance(value, dict) and value:
-        key = rng.choice(sorted(value))
-        if not isinstance(value[key], (dict, list)) or rng.random() < 0.3:
-            value[key] = rng.choice(ODD)
-            break
-        value = value[key]
-        if isinstance(value, list) and value:
-            value = rng.choice(value)
-    return json.dumps(record).encode()
-
-
-def mutate(data, rng):
-    """The file with one kind of damage."""
-    lines = data.split(b"\n")
-    kind = rng.randrange(7)
-    where = rng.randrange(len(lines))
-    if kind == 0:
-        return data[: rng.randrange(len(data) + 1)]
-    if kind == 1:
-        return bytes(byte ^ (1 << rng.randrange(8)) if rng.random() < 0.002 else byte for byte in data)
-    if kind == 2:
-        lines.insert(where, rng.choice(lines))
-    elif kind == 3:
-        rng.shuffle(lines)
-    elif kind == 4:
-        lines[where] = lines[where][: rng.randrange(len(lines[where]) + 1)]
-    elif kind == 5:
-        del lines[where]
-    else:
-        for _ in range(rng.randrange(1, 6)):
-            where = rng.randrange(len(lines))
-            lines[where] = other_types(lines[where], rng)
-    return b"\n".join(lines)
-
-
 def test_damage_never_raises_never_gives_an_absurd_number_and_leaves_the_rest_alone(recording, tree):
     rng = random.Random(recording.folder)
     whole = encoded(collect_from(recording.collector, tree))
@@ -125,7 +84,7 @@ def test_damage_never_raises_never_gives_an_absurd_number_and_leaves_the_rest_al
     assert set(alone) <= set(whole)
     original = victim.read_bytes()
     for _ in range(MUTATIONS):
-        victim.write_bytes(mutate(original, rng))
+        victim.write_bytes(mutated(original, rng))
         collection = collect_from(recording.collector, tree)
         assert set(alone) <= set(encoded(collection))
         for task in collection.tasks:

@@ -10,7 +10,7 @@ import random
 from pathlib import Path
 
 import pytest
-from support.damage import bend, spoil
+from support.damage import mutated
 from support.recordings import DEMO_DATA, NOW, collector_named
 from support.transcripts import INSTANCE, Heard
 
@@ -54,29 +54,6 @@ def trees(tmp_path_factory):
         units = [unit for place in sorted(folder.iterdir()) for unit in collector.units(collector.find(place))]
         found[name] = [(unit, {text for part in collector.read(unit, Counting(Heard())) for text in part.links()}) for unit in units]
     return found
-
-
-def mutated(data, rng):
-    """The file with one kind of damage: cut, flipped, doubled, lost, in another order, or with other types in its fields."""
-    kind = rng.randrange(8)
-    if kind < 3:
-        return spoil(data, rng)
-    lines = data.split(b"\n")
-    where = rng.randrange(len(lines))
-    if kind == 3:
-        lines.insert(where, rng.choice(lines))
-    elif kind == 4:
-        rng.shuffle(lines)
-    elif kind == 5:
-        del lines[where]
-    else:
-        for _ in range(rng.randrange(1, 6)):
-            where = rng.randrange(len(lines))
-            try:
-                lines[where] = json.dumps(bend(json.loads(lines[where]), rng)).encode()
-            except (ValueError, RecursionError):
-                continue
-    return b"\n".join(lines)
 
 
 def events_of(collector, files):

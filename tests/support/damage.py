@@ -40,6 +40,29 @@ def spoil(data: bytes, rng: random.Random) -> bytes:
     return data[:start] + data[end:] if kind == 2 else data[:end] + data[start:]
 
 
+def mutated(data: bytes, rng: random.Random) -> bytes:
+    """The file with one kind of damage: cut, flipped, doubled, lost, in another order, or with other types in its fields."""
+    kind = rng.randrange(8)
+    if kind < 3:
+        return spoil(data, rng)
+    lines = data.split(b"\n")
+    where = rng.randrange(len(lines))
+    if kind == 3:
+        lines.insert(where, rng.choice(lines))
+    elif kind == 4:
+        rng.shuffle(lines)
+    elif kind == 5:
+        del lines[where]
+    else:
+        for _ in range(rng.randrange(1, 6)):
+            where = rng.randrange(len(lines))
+            try:
+                lines[where] = json.dumps(bend(json.loads(lines[where]), rng)).encode()
+            except (ValueError, RecursionError):
+                continue
+    return b"\n".join(lines)
+
+
 def check_sane(collection: Collection) -> None:
     """No number is negative or absurd, and each task is an event."""
     for task in collection.tasks:

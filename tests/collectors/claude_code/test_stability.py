@@ -4,9 +4,9 @@ import json
 import random
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
+from support.damage import check_sane, mutated
 from support.transcripts import CLAUDE_CODE, INSTANCE, LATER, RECORDINGS, START, Heard, Transcript, collect, events_of, test_data, tool
 
 from mosaic_telemetry.collectors import to_event
@@ -145,78 +145,6 @@ def test_nothing_but_the_fields_of_the_contract_leaves(tree):
 
 # --- damage --------------------------------------------------------------------------------------------------------
 
-ODD: list[Any] = [
-    None,
-    True,
-    -1,
-    10**30,
-    1e308,
-    float("nan"),
-    "x",
-    "\ud800",
-    "",
-    [],
-    [1, [2]],
-    {},
-    {"a": 1},
-    0.5,
-    "2026-13-45T99:99:99Z",
-    "1970-01-01T00:00:00Z",
-]
-
-
-def mutate(data: bytes, rng: random.Random) -> bytes:
-    """The file with one kind of damage."""
-    lines = data.split(b"\n")
-    kind = rng.randrange(7)
-    where = rng.randrange(len(lines))
-    if kind == 0:
-        return data[: rng.randrange(len(data) + 1)]
-    if kind == 1:
-        return bytes(byte ^ (1 << rng.randrange(8)) if rng.random() < 0.002 else byte for byte in data)
-    if kind == 2:
-        lines.insert(where, rng.choice(lines))
-    elif kind == 3:
-        rng.shuffle(lines)
-    elif kind == 4:
-        lines[where] = lines[where][: rng.randrange(len(lines[where]) + 1)]
-    elif kind == 5:
-        del lines[where]
-    else:
-        for _ in range(rng.randrange(1, 6)):
-            where = rng.randrange(len(lines))
-            lines[where] = other_types(lines[where], rng)
-    return b"\n".join(lines)
-
-
-def other_types(line: bytes, rng: random.Random) -> bytes:
-    """A record in which some field at some depth has another type."""
-    try:
-        value = record = json.loads(line)
-    except ValueError:
-        return line
-    while isinstance(value, dict) and value:
-        key = rng.choice(sorted(value))
-        if not isinstance(value[key], (dict, list)) or rng.random() < 0.3:
-            value[key] = rng.choice(ODD)
-            break
-        value = value[key]
-        if isinstance(value, list) and value:
-            value = rng.choice(value)
-    return json.dumps(record).encode()
-
-
-def check_sane(collection):
-    for task in collection.tasks:
-        converted = to_event(task, INSTANCE)
-        from_dict(TaskCompletionEvent, vars(converted.event))
-        assert task.ended_ms >= 0
-        assert 0 <= task.active_ms < 400 * 86_400_000
-    for totals in collection.totals.values():
-        for usage in (totals.recorded, totals.partial):
-            assert min(usage.uncached_input, usage.cache_read, usage.cache_write_5m, usage.cache_write_1h, usage.output) >= 0
-    assert collection.running >= 0
-
 
 @pytest.mark.parametrize("seed", range(120))
 def test_damage_never_raises_and_stays_where_it_is(tmp_path, seed):
@@ -227,7 +155,7 @@ def test_damage_never_raises_and_stays_where_it_is(tmp_path, seed):
         source.write_bytes(next((RECORDINGS / "projects").rglob("*.jsonl")).read_bytes())
     healthy.write(tmp_path / "q" / f"{healthy.session}.jsonl")
     alone = encoded(collect(tmp_path / "q"))
-    source.write_bytes(mutate(source.read_bytes(), rng))
+    source.write_bytes(mutated(source.read_bytes(), rng))
     collection = collect(tmp_path)
     check_sane(collection)
     assert set(alone) <= set(encoded(collection))
@@ -263,5 +191,5 @@ def test_real_sessions_stand_damage(tmp_path):
     for seed in range(60):
         rng = random.Random(seed)
         target = tmp_path / "s.jsonl"
-        target.write_bytes(mutate(rng.choice(files).read_bytes(), rng))
+        target.write_bytes(mutated(rng.choice(files).read_bytes(), rng))
         check_sane(collect(target))
