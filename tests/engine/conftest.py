@@ -87,3 +87,17 @@ def house(database, make_event):
             return engine.ingest(instance, [from_dict(TaskCompletionEvent, event) for event in events])
 
         yield SimpleNamespace(path=database, engine=engine, instance=instance, report=report)
+
+
+@pytest.fixture
+def clock():
+    """A clock that stands until its `seconds` are changed."""
+    return Clock()
+
+
+class Clock:
+    def __init__(self):
+        self.seconds = 1_700_000_000.0
+
+    def __call__(self):
+        return self.seconds

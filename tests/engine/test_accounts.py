@@ -8,19 +8,6 @@ from mosaic_telemetry.engine import AccountError, Accounts, UnknownInstanceError
 from mosaic_telemetry.engine.keys import KeyKind, kind_of
 
 
-class Clock:
-    def __init__(self):
-        self.seconds = 1_700_000_000.0
-
-    def __call__(self):
-        return self.seconds
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def accounts(store, clock):
     return Accounts(store, clock)

@@ -4,19 +4,6 @@ from mosaic_telemetry.engine import DatabaseError
 from mosaic_telemetry.engine.limits import Limit, Limiter
 
 
-class Clock:
-    def __init__(self):
-        self.seconds = 1_700_000_000.0
-
-    def __call__(self):
-        return self.seconds
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def limiters(store, clock):
     """Two processes' limiters on one store, which settle when they are told to."""

@@ -1,4 +1,4 @@
-"""The columns of an event as every store keeps them: which fields stand as they are, and which are texts that repeat."""
+"""The columns as every store keeps them: of an event (which fields stand as they are, and which are texts that repeat), of accounts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from mosaic_telemetry.schema import QualityGate
 
-__all__ = ["GATES", "PLAIN", "TEXTS", "plain_of", "set_of_gates", "texts_of"]
+__all__ = ["GATES", "INSTANCE", "KEY", "PLAIN", "TEXTS", "plain_of", "set_of_gates", "texts_of"]
 
 PLAIN = (
     "task_duration_ms",
@@ -32,6 +32,12 @@ TEXTS = ("task_type", "complexity", "harness", "model", "provider", "outcome", "
 
 GATES = ("quality_gates_run", "quality_gates_failed")
 """Sets of gates, each kept as one text, likewise."""
+
+INSTANCE = "instances.number, instances.instance_id, instances.name, instances.created_ms, instances.local"
+"""What an `Instance` is read from, in its order."""
+
+KEY = "api_keys.number, api_keys.instance, api_keys.name, api_keys.hint, api_keys.created_ms, api_keys.expires_ms, api_keys.revoked_ms"
+"""What an `ApiKey` is read from, in its order."""
 
 plain_of: Callable[[Any], tuple[Any, ...]] = attrgetter(*PLAIN)
 """The values of `PLAIN` of an event."""

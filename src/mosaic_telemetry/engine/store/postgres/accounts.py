@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from mosaic_telemetry.engine.store.accounts import Act, ApiKey, FoundKey, NewKey
+from mosaic_telemetry.engine.store.columns import INSTANCE, KEY
 from mosaic_telemetry.engine.store.values import Instance
 
 __all__ = [
@@ -26,11 +27,9 @@ __all__ = [
     "revoke_keys",
 ]
 
-_INSTANCE = "instances.number, instances.instance_id, instances.name, instances.created_ms, instances.local"
-_KEY = "api_keys.number, api_keys.instance, api_keys.name, api_keys.hint, api_keys.created_ms, api_keys.expires_ms, api_keys.revoked_ms"
-_INSTANCES = f"SELECT {_INSTANCE} FROM instances "  # noqa: S608 - fixed texts
-_KEYS = f"SELECT {_KEY} FROM api_keys "  # noqa: S608 - as above
-_FIND = f"SELECT {_KEY}, digest, {_INSTANCE} FROM api_keys JOIN instances ON instances.number = api_keys.instance WHERE digest = $1"  # noqa: S608 - as above
+_INSTANCES = f"SELECT {INSTANCE} FROM instances "  # noqa: S608 - fixed texts
+_KEYS = f"SELECT {KEY} FROM api_keys "  # noqa: S608 - as above
+_FIND = f"SELECT {KEY}, digest, {INSTANCE} FROM api_keys JOIN instances ON instances.number = api_keys.instance WHERE digest = $1"  # noqa: S608 - as above
 _CREATE = "INSERT INTO instances (instance_id, name, created_ms, local) VALUES ($1, $2, $3, $4) ON CONFLICT (local) WHERE local DO NOTHING RETURNING number"
 _ADD = "INSERT INTO api_keys (digest, instance, name, hint, created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6) RETURNING number"
 _WORKS = "instance = $1 AND (expires_ms IS NULL OR expires_ms > $2) AND (revoked_ms IS NULL OR revoked_ms > $2)"
