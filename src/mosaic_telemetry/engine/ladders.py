@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mosaic_telemetry.engine.store import StoredCell
@@ -79,9 +79,8 @@ def climb(asked: Sequence[Dimensions], find: Find, today: int, *, public: bool) 
     cells = _Cells(find, public=public)
     cells.read(keys[0] for keys in names)
     periods = [today // PERIOD_DAYS - 1, today // PERIOD_DAYS]
-    old_enough = {keys[0] for keys in names if (found := cells.stored.get(keys[0])) and found.cell.events >= _ENOUGH_TO_CHANGE}
-    cells.read_recent(sorted(old_enough, key=repr), periods)
-    exact = {key: cells.followed(key) for key in {keys[0] for keys in names}}
+    cells.read_recent([key for key, found in cells.stored.items() if found.cell.events >= _ENOUGH_TO_CHANGE], periods)
+    exact = cells.followed({keys[0] for keys in names})
     alone = {key for key, (summary, _) in exact.items() if summary and summary.stands_alone and not public}
     cells.read(key for keys in names if keys[0] not in alone for key in keys[1:])
     return [_ladder(keys, cells, exact[keys[0]], alone=keys[0] in alone, public=public) for keys in names]
@@ -119,15 +118,16 @@ class _Cells:
         told = summaries([stored.cell for stored in recent.values()])
         self._recent = {key: Published(summary, stored.cell, stored.instances) for (key, stored), summary in zip(recent.items(), told, strict=True)}
 
-    def followed(self, key: CellKey) -> tuple[Summary | None, bool]:
-        """What is known of an exact cell, and whether some of it is of its recent tasks alone."""
-        if key not in self.stored:
-            return None, False
-        if key not in self._recent:
-            return self.summaries[key], False
+    def followed(self, keys: Collection[CellKey]) -> dict[CellKey, tuple[Summary | None, bool]]:
+        """What is known of exact cells, and whether some of it is of their recent tasks alone."""
+        recent = {key: told for key in keys if key in self._recent and (told := self._told(key))}
+        followed = dict(zip(recent, follow([self.summaries[key] for key in recent], list(recent.values())), strict=True))
+        return {key: followed.get(key, (self.summaries.get(key), False)) for key in keys}
+
+    def _told(self, key: CellKey) -> Summary | None:
+        """What may be said of what is recent."""
         recent = self._recent[key]
-        told = publish([recent, self.published(key)])[0] if self._public else recent.summary
-        return (self.summaries[key], False) if told is None else follow(self.summaries[key], told)
+        return publish([recent, self.published(key)])[0] if self._public else recent.summary
 
     def published(self, key: CellKey) -> Published | None:
         stored = self.stored.get(key)

@@ -18,7 +18,7 @@ from mosaic_telemetry.forecast.counts import Counts, Keys
 from mosaic_telemetry.forecast.histogram import BINS, Histogram, bins_of, quantiles_within, values_of
 from mosaic_telemetry.forecast.ladder import ENOUGH
 
-__all__ = ["ABSENT", "PLAIN", "Cell", "Tasks", "quantiles_of"]
+__all__ = ["ABSENT", "PLAIN", "Cell", "Tasks", "quantiles_of", "rates_of"]
 
 ABSENT = -1
 """In `Tasks.keys`: the task says nothing of this."""
@@ -317,22 +317,41 @@ def quantiles_of(cells: Sequence[Cell], shares: Sequence[float]) -> tuple[Keys, 
     """`Cell.quantiles` of many cells in one pass: `[cell, histogram]` and `[cell, histogram, share]`."""
     if not cells:
         return np.zeros((0, _HISTOGRAMS), dtype=np.int64), np.zeros((0, _HISTOGRAMS, len(shares)))
-    # As one long vector, in which each cell has a stretch of its own.
-    stretches = np.arange(len(cells)) * _STRETCH
-    keys = np.concatenate([cell.counts.keys for cell in cells]) + np.repeat(stretches, [len(cell.counts.keys) for cell in cells])
-    counts = np.concatenate([cell.counts.counts for cell in cells])
-    sizes = np.zeros((len(cells), _HISTOGRAMS), dtype=np.int64)
+    keys, counts, stretches = _side_by_side(cells)
+    sizes = _found(keys, counts, stretches[:, None] + _SIZE_KEYS)
     if not len(keys):
         return sizes, np.zeros((*sizes.shape, len(shares)))
-    wanted = stretches[:, None] + _SIZE_KEYS
-    places = np.minimum(keys.searchsorted(wanted), len(keys) - 1)
-    sizes = np.where(keys[places] == wanted, counts[places], 0)
     bounds = keys.searchsorted(stretches[:, None] + _STARTS)
     # Histograms of one cell stand side by side, but between two cells lie other counts: each cell's last bound ends an empty one.
     inner = np.concatenate((sizes, np.zeros((len(cells), 1), dtype=np.int64)), axis=1).ravel()[:-1]
     found = quantiles_within(keys % _ROOM, counts, bounds.ravel(), inner, shares)
     whole = np.concatenate((found, np.zeros((1, len(shares))))).reshape(len(cells), _HISTOGRAMS + 1, len(shares))[:, :_HISTOGRAMS]
     return sizes, np.where(sizes[..., None] > 0, whole, 0.0)
+
+
+def rates_of(cells: Sequence[Cell]) -> tuple[Keys, NDArray[np.float64], NDArray[np.float64]]:
+    """`Cell.events`, `gate_pass_rate` and `success_rate` of many cells in one pass."""
+    keys, counts, stretches = _side_by_side(cells)
+    events, weight, *parts = _found(keys, counts, stretches + np.array([_EVENTS, _WEIGHT, _GATES_PASSED_WEIGHT, _SUCCESSES_WEIGHT])[:, None])
+    passed, succeeded = (part / np.maximum(weight, 1) for part in parts)
+    return events, passed, succeeded
+
+
+def _side_by_side(cells: Sequence[Cell]) -> tuple[Keys, Keys, Keys]:
+    """The keys and counts of all cells as one long vector, and where in it the stretch of keys begins that each cell has for itself."""
+    stretches = np.arange(len(cells)) * _STRETCH
+    if not cells:
+        return stretches, stretches, stretches
+    keys = np.concatenate([cell.counts.keys for cell in cells]) + np.repeat(stretches, [len(cell.counts.keys) for cell in cells])
+    return keys, np.concatenate([cell.counts.counts for cell in cells]), stretches
+
+
+def _found(keys: Keys, counts: Keys, wanted: Keys) -> Keys:
+    """The count of each wanted key; 0 where it does not occur."""
+    if not len(keys):
+        return np.zeros(wanted.shape, dtype=np.int64)
+    places = np.minimum(keys.searchsorted(wanted), len(keys) - 1)
+    return np.where(keys[places] == wanted, counts[places], 0)
 
 
 def _weighed(counts: Counts) -> Counts:

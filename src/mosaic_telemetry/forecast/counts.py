@@ -110,11 +110,11 @@ class Counts:
         size += 1
         if width not in _COUNTS or len(data) != _HEADER.size + size * (2 + width):
             raise ValueError("not a serial form of counts: its header does not fit its length")
-        keys = np.frombuffer(data, "<u2", size, _HEADER.size).astype(np.int64)
-        counts = np.frombuffer(data, _COUNTS[width], size, _HEADER.size + 2 * size).astype(np.int64)
-        if counts.min() < 1 or (size > 1 and (keys[1:] <= keys[:-1]).any()):
+        keys = np.frombuffer(data, "<u2", size, _HEADER.size)
+        counts = np.frombuffer(data, _COUNTS[width], size, _HEADER.size + 2 * size)
+        if counts.min() < 1 or (keys[1:] <= keys[:-1]).any():
             raise ValueError("not a serial form of counts: keys are out of order, or a count is not above 0")
-        return cls(keys, counts)
+        return cls(keys.astype(np.int64), counts.astype(np.int64))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Counts):

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mosaic_telemetry.forecast.calibration import Calibration
-from mosaic_telemetry.forecast.cell import Cell, quantiles_of
+from mosaic_telemetry.forecast.cell import Cell, quantiles_of, rates_of
 from mosaic_telemetry.forecast.ladder import NO_DATA
 from mosaic_telemetry.forecast.pooling import DEFAULT, FULL, PRIOR, SHARES, Constants, Floats, Foreign, Sizes, from_logs, own_size, pool, to_logs
 from mosaic_telemetry.schema import CorrectionFactors, PredictionData, QualityPrediction, TokenDistribution
@@ -60,8 +61,7 @@ class Summary:
     @property
     def stands_alone(self) -> bool:
         """Whether every amount has either so many values that wider cells add nothing, or none at all."""
-        amounts = self.sizes[: len(TARGETS)]
-        return self.events >= FULL and bool(((amounts >= FULL) | (amounts == 0)).all())
+        return self.events >= FULL and all(size >= FULL or size == 0 for size in self.sizes[: len(TARGETS)].tolist())
 
 
 _NOTHING = Summary(0, 0.0, 0.0, np.zeros(6, dtype=np.int64), np.zeros((6, len(SHARES))))
@@ -97,8 +97,7 @@ class Question:
 
 def summaries(cells: Sequence[Cell]) -> list[Summary]:
     """What an answer needs of each of these cells; many together cost much less than one by one."""
-    sizes, quantiles = quantiles_of(cells, SHARES)
-    return [Summary(cell.events, cell.gate_pass_rate, cell.success_rate, *rows) for cell, *rows in zip(cells, sizes, quantiles, strict=True)]
+    return list(map(Summary, *[column.tolist() for column in rates_of(cells)], *quantiles_of(cells, SHARES)))
 
 
 def summary_of(cell: Cell) -> Summary:
@@ -122,7 +121,7 @@ def answer(questions: Sequence[Question], constants: Constants = DEFAULT, calibr
     Raises:
         ValueError: the answering level of a question has an empty cell.
     """
-    return [_data(summary, summary.quantiles.tolist()) for summary in told(questions, constants, calibrations)]
+    return _data(told(questions, constants, calibrations))
 
 
 def told(questions: Sequence[Question], constants: Constants = DEFAULT, calibrations: Mapping[str, Calibration] | None = None) -> list[Summary]:
@@ -136,22 +135,39 @@ def told(questions: Sequence[Question], constants: Constants = DEFAULT, calibrat
     own, pooled = forecasts(questions, constants)
     amounts = from_logs(corrected(own, pooled, calibrations))
     amounts[:, _INPUT_RATIO:] /= _RATIO_UNIT
+    cells = [chosen_of(question) if question.level != NO_DATA or question.outside is None else _NOTHING for question in questions]
+    sizes, quantiles = np.array([cell.sizes for cell in cells]), np.array([cell.quantiles for cell in cells])
+    rows = np.where(_alone(own, sizes, quantiles)[..., None], quantiles, amounts)
     answers = []
-    for question, sizes, quantiles in zip(questions, own, amounts, strict=True):
-        cell = chosen_of(question) if question.level != NO_DATA or question.outside is None else _NOTHING
-        free = cell.quantiles[:, _MEDIAN] == 0
-        alone = (cell.sizes == 0) | free | (sizes >= FULL) & (sizes == cell.sizes)
+    for place, (question, cell) in enumerate(zip(questions, cells, strict=True)):
         if question.outside is None:
-            answers.append(replace(cell, quantiles=np.where(alone[:, None], cell.quantiles, quantiles)))
+            answers.append(Summary(cell.events, cell.gate_pass_rate, cell.success_rate, cell.sizes, rows[place]))
         else:
-            theirs, wider = question.outside.summary, question.level > question.outside.level
-            # Beside somebody else's, own quantiles do not stand that are of a wider level than those.
-            mine = alone & (cell.sizes > 0) & ((theirs.sizes == 0) | (not wider))
-            zero = (theirs.quantiles[:, _MEDIAN] == 0) | free & (cell.sizes > 0)
-            foreign = (theirs.sizes > 0) & ((sizes == 0) | zero & (wider | (cell.sizes == 0)))
-            rows = np.where(mine[:, None], cell.quantiles, np.where(foreign[:, None], theirs.quantiles, quantiles))
-            answers.append(_beside(question, question.outside, replace(cell, quantiles=rows), constants.median))
+            mixed = replace(cell, quantiles=_mixed(question, question.outside, cell, own[place], amounts[place]))
+            answers.append(_beside(question, question.outside, mixed, constants.median))
     return answers
+
+
+def _alone(own: Sizes, sizes: Sizes, quantiles: Floats) -> NDArray[np.bool_]:
+    """Of each quantity, whether the answering cell's own quantiles stand; of one cell or of many.
+
+    Args:
+        own: how many values the most specific level has that has any.
+        sizes: how many the answering cell has.
+        quantiles: the answering cell's.
+    """
+    alone: NDArray[np.bool_] = (sizes == 0) | (quantiles[..., _MEDIAN] == 0) | (own >= FULL) & (own == sizes)
+    return alone
+
+
+def _mixed(question: Question, outside: Outside, cell: Summary, own: Sizes, pooled: Floats) -> Floats:
+    """The quantiles of an answer beside somebody else's: its own, those of the other, or the pooled ones, whichever stand."""
+    theirs, wider = outside.summary, question.level > outside.level
+    # Beside somebody else's, own quantiles do not stand that are of a wider level than those.
+    mine = _alone(own, cell.sizes, cell.quantiles) & (cell.sizes > 0) & ((theirs.sizes == 0) | (not wider))
+    zero = (theirs.quantiles[:, _MEDIAN] == 0) | (cell.quantiles[:, _MEDIAN] == 0) & (cell.sizes > 0)
+    foreign = (theirs.sizes > 0) & ((own == 0) | zero & (wider | (cell.sizes == 0)))
+    return np.where(mine[:, None], cell.quantiles, np.where(foreign[:, None], theirs.quantiles, pooled))
 
 
 def _beside(question: Question, outside: Outside, cell: Summary, hold: float) -> Summary:
@@ -206,7 +222,7 @@ def summarise(cell: Cell) -> PredictionData:
     summary = summary_of(cell)
     if not summary.events:
         raise ValueError("an empty cell says nothing")
-    return _data(summary, summary.quantiles.tolist())
+    return _data([summary])[0]
 
 
 def chosen_of(question: Question) -> Summary:
@@ -226,20 +242,16 @@ def _stacked(questions: Sequence[Question]) -> tuple[Sizes, Floats]:
 
     A level that was not read is taken to know nothing beyond the next more specific one: it counts as many values.
     """
-    levels = len(questions[0].cells)
-    sizes = np.zeros((len(questions), 6, levels), dtype=np.int64)
-    quantiles = np.zeros((len(questions), 6, levels, len(SHARES)))
-    for row, question in enumerate(questions):
+    cells: list[Summary] = []
+    for question in questions:
         exact = question.cells[0]
-        alone = exact is not None and exact.stands_alone
-        for level, cell in enumerate(question.cells):
-            if cell is not None:
-                sizes[row, :, level] = cell.sizes
-                quantiles[row, :, level] = cell.quantiles
-            elif alone and exact is not None:
-                sizes[row, :, level] = exact.sizes
-    quantiles[:, _INPUT_RATIO:] *= _RATIO_UNIT
-    return sizes, quantiles
+        unread = exact if exact is not None and exact.stands_alone else _NOTHING
+        cells += [unread if cell is None else cell for cell in question.cells]
+    shape = (len(questions), len(questions[0].cells), len(_NOTHING.sizes))
+    sizes = np.concatenate([cell.sizes for cell in cells]).reshape(shape)
+    quantiles = np.concatenate([cell.quantiles for cell in cells]).reshape(*shape, len(SHARES))
+    quantiles[:, :, _INPUT_RATIO:] *= _RATIO_UNIT
+    return sizes.transpose(0, 2, 1), quantiles.transpose(0, 2, 1, 3)
 
 
 def _outside(questions: Sequence[Question]) -> Foreign | None:
@@ -255,25 +267,35 @@ def _outside(questions: Sequence[Question]) -> Foreign | None:
     return Foreign(levels, sizes.ravel(), to_logs(quantiles).reshape(-1, len(SHARES)))
 
 
-def _data(cell: Summary, rows: Sequence[Sequence[float]]) -> PredictionData:
+def _data(cells: Sequence[Summary]) -> list[PredictionData]:
+    """What is told of each of these cells."""
+    if not cells:
+        return []
+    quantiles = np.array([cell.quantiles for cell in cells])
+    ratios = quantiles[:, _INPUT_RATIO:, _MEDIAN].tolist()
+    return [_named(cell, rows, *factors) for cell, rows, factors in zip(cells, _rounded(quantiles[:, :_INPUT_RATIO]), ratios, strict=True)]
+
+
+def _named(cell: Summary, rows: Sequence[Sequence[float]], input_ratio: float, output_ratio: float) -> PredictionData:
+    by_name = [dict(zip(QUANTILES, row, strict=True)) for row in rows]
     return PredictionData(
-        input_tokens=TokenDistribution(**_named(rows[_INPUT])),
-        output_tokens=TokenDistribution(**_named(rows[_OUTPUT])),
-        cost_usd_micros=_named(rows[_COST]) if cell.sizes[_COST] else {},
-        duration_ms=_named(rows[_DURATION]),
+        input_tokens=TokenDistribution(**by_name[_INPUT]),
+        output_tokens=TokenDistribution(**by_name[_OUTPUT]),
+        cost_usd_micros=by_name[_COST] if cell.sizes[_COST] else {},
+        duration_ms=by_name[_DURATION],
         correction_factors=CorrectionFactors(
-            input=round(rows[_INPUT_RATIO][_MEDIAN], 4) if cell.sizes[_INPUT_RATIO] else 1.0,
-            output=round(rows[_OUTPUT_RATIO][_MEDIAN], 4) if cell.sizes[_OUTPUT_RATIO] else 1.0,
+            input=round(input_ratio, 4) if cell.sizes[_INPUT_RATIO] else 1.0,
+            output=round(output_ratio, 4) if cell.sizes[_OUTPUT_RATIO] else 1.0,
         ),
         quality=QualityPrediction(gate_pass_rate=cell.gate_pass_rate, success_rate=cell.success_rate),
     )
 
 
-def _named(values: Sequence[float]) -> dict[str, float]:
-    return dict(zip(QUANTILES, map(_rounded, values), strict=True))
-
-
-def _rounded(value: float) -> float:
-    """A quantile as a whole number, where that takes at most 1 % of it; else, as between small numbers, with two decimals."""
-    whole = round(value)
-    return whole if abs(value - whole) <= value / 100 else round(value, 2)
+def _rounded(quantiles: Floats) -> list[list[list[float]]]:
+    """Quantiles as whole numbers, where that takes at most 1 % of them; else, as between small numbers, with two decimals."""
+    whole = np.rint(quantiles)
+    rows: list[list[list[float]]] = whole.astype(np.int64).tolist()
+    for place in np.argwhere(np.abs(quantiles - whole) > quantiles / 100).tolist():
+        row, column, share = place
+        rows[row][column][share] = round(float(quantiles[row, column, share]), 2)
+    return rows

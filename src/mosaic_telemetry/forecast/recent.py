@@ -10,12 +10,14 @@ asked: of one hundred thousand comparisons of like with like, six come out so by
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mosaic_telemetry.forecast.pooling import Floats, to_logs
+from mosaic_telemetry.forecast.pooling import Floats, Sizes, to_logs
 from mosaic_telemetry.forecast.prediction import Summary
 
 __all__ = ["follow"]
@@ -30,45 +32,57 @@ _RATIOS = 4  # the first histogram of ratios
 _TINY = 1e-6
 
 
-def follow(whole: Summary, recent: Summary) -> tuple[Summary, bool]:
-    """What an answer needs of a cell, with what has changed taken from its recent tasks alone.
+def follow(wholes: Sequence[Summary], recents: Sequence[Summary]) -> list[tuple[Summary, bool]]:
+    """What an answer needs of cells, with what has changed in each taken from its recent tasks alone; many together cost much less than one by one.
 
     Args:
-        whole: of the cell.
-        recent: of those of its tasks that are recent.
+        wholes: of each cell.
+        recents: of those of its tasks that are recent.
 
     Returns:
-        The summary, and whether anything was taken from the recent tasks.
+        Of each cell the summary, and whether anything was taken from the recent tasks.
     """
-    changed = _apart(whole, recent)
-    rates = {name: getattr(recent, name) for name in ("gate_pass_rate", "success_rate") if _rate_apart(whole, recent, name)}
-    if not changed.any() and not rates:
-        return whole, False
-    sizes = np.where(changed, recent.sizes, whole.sizes)
-    quantiles = np.where(changed[:, None], recent.quantiles, whole.quantiles)
-    return replace(whole, sizes=sizes, quantiles=quantiles, **rates), True
+    if not wholes:
+        return []
+    amounts = _apart(_Told.of(wholes), _Told.of(recents))
+    anywhere: list[bool] = amounts.any(axis=1).tolist()
+    told = []
+    for whole, recent, changed, some in zip(wholes, recents, amounts, anywhere, strict=True):
+        rates = {name: getattr(recent, name) for name in ("gate_pass_rate", "success_rate") if _rate_apart(whole, recent, name)}
+        if some or rates:
+            sizes = np.where(changed, recent.sizes, whole.sizes)
+            quantiles = np.where(changed[:, None], recent.quantiles, whole.quantiles)
+            told.append((replace(whole, sizes=sizes, quantiles=quantiles, **rates), True))
+        else:
+            told.append((whole, False))
+    return told
 
 
-def _apart(whole: Summary, recent: Summary) -> NDArray[np.bool_]:
-    """Of each quantity, whether recent values lie elsewhere."""
+class _Told(NamedTuple):
+    """Summaries as arrays: of each cell and quantity how many values there are, where (in logarithms) their median lies, and how far they vary."""
+
+    sizes: Sizes
+    medians: Floats
+    variances: Floats
+
+    @classmethod
+    def of(cls, cells: Sequence[Summary]) -> _Told:
+        amounts = np.array([cell.quantiles for cell in cells])
+        amounts[:, _RATIOS:] *= _RATIO_UNIT
+        logs = to_logs(amounts)
+        # Values that are all alike are known to the width of a bin.
+        variances = np.maximum((logs[..., 3] - logs[..., 1]) / _QUARTILES, 0.02) ** 2
+        return cls(np.array([cell.sizes for cell in cells]), logs[..., 2], variances)
+
+
+def _apart(whole: _Told, recent: _Told) -> NDArray[np.bool_]:
+    """Of each cell and quantity, whether recent values lie elsewhere."""
     others = whole.sizes - recent.sizes
     enough = (recent.sizes >= _LEAST) & (others >= _LEAST)
-    errors = _variance(recent) / np.maximum(recent.sizes, 1) + _variance(whole) / np.maximum(others * _AGED, 1)
-    distance = np.abs(_logs(recent)[:, 2] - _logs(whole)[:, 2])
+    errors = recent.variances / np.maximum(recent.sizes, 1) + whole.variances / np.maximum(others * _AGED, 1)
+    distance = np.abs(recent.medians - whole.medians)
     apart: NDArray[np.bool_] = enough & (distance > _DEVIATIONS * np.sqrt(_MEDIAN_VARIANCE * errors) + _TINY)
     return apart
-
-
-def _variance(summary: Summary) -> Floats:
-    logs = _logs(summary)
-    # Values that are all alike are known to the width of a bin.
-    return np.maximum((logs[:, 3] - logs[:, 1]) / _QUARTILES, 0.02) ** 2
-
-
-def _logs(summary: Summary) -> Floats:
-    amounts = summary.quantiles.copy()
-    amounts[_RATIOS:] *= _RATIO_UNIT
-    return to_logs(amounts)
 
 
 def _rate_apart(whole: Summary, recent: Summary, name: str) -> bool:
