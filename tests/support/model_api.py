@@ -1,92 +1,80 @@
-"""A small model API that answers by a script: the Anthropic Messages format, streamed, on a free port of this machine."""
+"""A small model API that answers by a script, in the format of any vendor, on a free port of this machine."""
 
 import json
 import threading
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-__all__ = ["ModelApi"]
+from support.model_api_values import Answer, Asked, Call, Dialect, Reply, Used
+
+__all__ = ["Call", "ModelApi", "Reply", "Used"]
+
+_ASIDE = Reply(text="A word", used=Used(input=9, output=2))
+_OVERLOADED = json.dumps({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}).encode()
 
 
 class ModelApi:
-    """Answers each request of the agent with the next turn of a script; what it said it used stands in `usages`.
+    """Answers each request of the agent with the next reply of a script.
 
     Args:
-        turns: for each turn a shell command to run, or a text to end with. Requests without tools (titles and the like) are
-            answered with a word, and are not counted.
+        dialect: the API's format.
+        script: the replies, in their order. A request without tools (a title and the like) is answered with a word, aside from it.
+
+    Attributes:
+        said: the replies given so far, in the order of the requests; failures are not among them.
+        asides: how many requests without tools were answered.
+        failed: how many requests were failed as the script says.
+        refused: the requests that were refused, in words: unknown endpoints, and those that the script has no fitting reply for.
     """
 
-    def __init__(self, turns: list[dict[str, str]]) -> None:
-        self.usages: list[dict[str, int]] = []
-        self._turns = turns
+    def __init__(self, dialect: Dialect, script: Sequence[Reply]) -> None:
+        self.said: list[Reply] = []
+        self.asides = 0
+        self.failed = 0
+        self.refused: list[str] = []
+        self._dialect = dialect
+        self._script = list(script)
         self._lock = threading.Lock()
-        api = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
-                if not self.path.split("?")[0].endswith("/v1/messages"):
-                    self._send(b'{"input_tokens": 10}', "application/json")
-                    return
-                events = api._answer(body)
-                self._send("".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events).encode(), "text/event-stream")
-
-            def do_GET(self) -> None:
-                self._send(b"{}", "application/json")
-
-            def do_HEAD(self) -> None:
-                self.do_GET()
-
-            def _send(self, data: bytes, kind: str) -> None:
-                self.send_response(200)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(data)
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
-    def _answer(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+    @property
+    def left(self) -> int:
+        """How many replies of the script were not asked for yet."""
+        return len(self._script)
+
+    def answer(self, method: str, path: str, body: bytes) -> tuple[int, Answer]:
+        """Status and answer for a request."""
         with self._lock:
-            asked = bool(body.get("tools"))
-            number = len(self.usages)
-            turn = self._turns[min(number, len(self._turns) - 1)] if asked else {"text": "word"}
-            usage = {"input_tokens": 10 + number, "cache_creation_input_tokens": 200, "cache_read_input_tokens": 1000 * number, "output_tokens": 40 + number}
-            if asked:
-                self.usages.append(usage)
-        block = {"type": "tool_use", "id": f"toolu_{number}", "name": "Bash", "input": {}} if "command" in turn else {"type": "text", "text": ""}
-        delta = (
-            {"type": "input_json_delta", "partial_json": json.dumps({"command": turn["command"], "description": "work"})}
-            if "command" in turn
-            else {"type": "text_delta", "text": turn["text"]}
-        )
-        message = {
-            "id": f"msg_test{number}{'' if asked else 'aux'}",
-            "type": "message",
-            "role": "assistant",
-            "model": body.get("model", "claude-sonnet-4-5"),
-            "content": [],
-            "stop_reason": None,
-            "stop_sequence": None,
-            "usage": {**usage, "output_tokens": 1},
-        }
-        stop = {"stop_reason": "tool_use" if "command" in turn else "end_turn", "stop_sequence": None}
-        return [
-            {"type": "message_start", "message": message},
-            {"type": "content_block_start", "index": 0, "content_block": block},
-            {"type": "content_block_delta", "index": 0, "delta": delta},
-            {"type": "content_block_stop", "index": 0},
-            {"type": "message_delta", "delta": stop, "usage": {"output_tokens": usage["output_tokens"]}},
-            {"type": "message_stop"},
-        ]
+            try:
+                asked = self._dialect.asked(path, json.loads(body)) if method == "POST" else None
+            except ValueError:
+                return self._refuse(400, f"{method} {path}: its body is no JSON")
+            if asked is None:
+                return self._refuse(404, f"{method} {path}")
+            if not asked.tools:
+                self.asides += 1
+                return 200, self._dialect.encode(_ASIDE, asked, 1000 + self.asides)
+            return self._next(asked, f"{method} {path}")
+
+    def _next(self, asked: Asked, request: str) -> tuple[int, Answer]:
+        if not self._script:
+            return self._refuse(400, f"{request}: the script is at its end")
+        reply = self._script[0]
+        if unknown := {call.name for call in reply.calls} - asked.tools:
+            return self._refuse(400, f"{request}: it offers no {', '.join(unknown)}, but {', '.join(sorted(asked.tools))}")
+        del self._script[0]
+        if reply.status != 200:
+            self.failed += 1
+            return reply.status, Answer(_OVERLOADED)
+        self.said.append(reply)
+        return 200, self._dialect.encode(reply, asked, len(self.said))
+
+    def _refuse(self, status: int, request: str) -> tuple[int, Answer]:
+        self.refused.append(request)
+        return status, Answer(json.dumps({"type": "error", "error": {"type": "invalid_request_error", "message": f"refused: {request}"}}).encode())
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -96,3 +84,26 @@ class ModelApi:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(10)
+
+
+def _handler(api: ModelApi) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self._give(*api.answer(self.command, self.path.partition("?")[0], self.rfile.read(int(self.headers.get("Content-Length", 0)))))
+
+        do_GET = do_HEAD = do_PUT = do_DELETE = do_PATCH = do_POST  # noqa: N815 - the names that http.server looks for
+
+        def _give(self, status: int, answer: Answer) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", answer.kind)
+            self.send_header("Content-Length", str(len(answer.body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(answer.body)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    return Handler

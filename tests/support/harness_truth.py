@@ -1,0 +1,44 @@
+"""What a model API said, beside what was collected of the harness that heard it."""
+
+from collections.abc import Sequence
+
+from support.harnesses import Harness, Job, Seen
+from support.model_api import Reply
+
+__all__ = ["check"]
+
+
+def check(harness: Harness, jobs: Sequence[Job], said: Sequence[Reply], seen: Seen) -> None:
+    """Fail where an event or the audit differs from the truth: by tokens, class by class and call by call, by gates, outcome or size."""
+    done = list(jobs[:-1] if harness.open_end else jobs)
+    rest = list(said)
+    answers = [[rest.pop(0) for reply in job.replies if reply.status == 200] for job in jobs]
+    assert not rest
+    assert [_sent(event) for event in seen.events] == [
+        (sum(reply.used.read for reply in replies), sum(reply.used.written for reply in replies)) for _, replies in zip(done, answers, strict=False)
+    ]
+    for job, event in zip(done, seen.events, strict=True):
+        wanted = {**harness.event, **job.event}
+        assert {name: event[name] for name in wanted} == wanted, job.prompt
+    found = [[_call(call) for call in task["calls"]] for task in seen.audit["audit"]]
+    assert found == [[_truth(harness, reply) for reply in replies] for _, replies in zip(done, answers, strict=False)]
+    assert all(task["reliable"] for task in seen.audit["audit"])
+    assert seen.audit["calls_outside"] == []
+    (session,) = seen.audit["sessions"].values()
+    assert session["calls"] == len(said)
+    assert _call(session) == tuple(map(sum, zip(*(_truth(harness, reply) for reply in said), strict=True)))
+
+
+def _sent(event: dict[str, int]) -> tuple[int, int]:
+    return event["actual_input_tokens"], event["actual_output_tokens"]
+
+
+def _call(call: dict[str, int]) -> tuple[int, ...]:
+    names = ("uncached_input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens", "output_tokens")
+    return tuple(call[name] for name in names)
+
+
+def _truth(harness: Harness, reply: Reply) -> tuple[int, ...]:
+    used = reply.used
+    hour = 0 if "cache_write_1h" in harness.unsaid else used.cache_write_1h
+    return used.input, used.cache_read, used.cache_write_5m + used.cache_write_1h, hour, used.written

@@ -1,0 +1,159 @@
+"""Real harnesses at work: four tasks in one session of a harness, answered by a model API of our own; then what is collected of it.
+
+The tasks tell apart what a collector could mix up: every answer uses other numbers of every class of tokens, the first request fails
+and is tried again, tests really fail and pass, and nineteen tool calls make a small task where twenty make a larger one.
+"""
+
+import json
+import os
+import subprocess
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from support.closed_proxy import ClosedProxy
+from support.model_api import Call, ModelApi, Reply, Used
+from support.model_api_values import Dialect
+from support.npm import Pin
+from support.server import COMMAND
+
+__all__ = ["Harness", "Job", "Seen", "collect", "jobs_for", "work"]
+
+_WRONG = "def add(a, b):\n    return a - b\n"
+_RIGHT = "def add(a, b):\n    return sum((a, b))\n"  # of another size: the compiled file of the same second would be taken for it
+_TEST = "import unittest\n\nfrom calc import add\n\n\nclass Adds(unittest.TestCase):\n    def test_add(self):\n        self.assertEqual(add(1, 2), 3)\n"
+_BROKEN = "import unittest\n\n\nclass Never(unittest.TestCase):\n    def test_never(self):\n        self.fail()\n"
+
+
+class Harness(ABC):
+    """How one harness is set up, run, and what its model asks it for.
+
+    Attributes:
+        collector: the name of its collector.
+        pin: where it comes from.
+        dialect: the format of its model API.
+        classes: the classes of tokens that this API tells.
+        unsaid: those of them that its log adds to a neighbour instead of naming them.
+        event: what every event of it must say.
+        open_end: whether its log does not say that the last task is done.
+        harmless: endpoints that it asks for beside the model, and does without.
+        outside: hosts that it asks for, and does without, whatever it is told.
+    """
+
+    collector: ClassVar[str]
+    pin: ClassVar[Pin]
+    dialect: ClassVar[Dialect]
+    classes: ClassVar[tuple[str, ...]]
+    unsaid: ClassVar[frozenset[str]] = frozenset()
+    event: ClassVar[dict[str, str]]
+    open_end: ClassVar[bool] = False
+    harmless: ClassVar[frozenset[str]] = frozenset()
+    outside: ClassVar[frozenset[str]] = frozenset()
+
+    @abstractmethod
+    def settings(self, home: Path, url: str) -> dict[str, str]:
+        """Write its settings below `home`; its environment beside PATH, HOME and the proxy."""
+
+    @abstractmethod
+    def words(self, prompt: str, *, again: bool) -> list[str]:
+        """The arguments for a prompt: in a new session, or in the one before."""
+
+    @abstractmethod
+    def shell(self, command: str) -> Call:
+        """The tool call that runs a command."""
+
+    @abstractmethod
+    def write(self, path: Path, text: str) -> tuple[Call, ...]:
+        """The tool calls that give a file a new text."""
+
+    @abstractmethod
+    def place(self, home: Path) -> Path:
+        """What its collector is given."""
+
+    def used(self, number: int) -> Used:
+        """What the answer of that number costs: no two answers, and no two classes of tokens, alike."""
+        every = {"input": 101, "cache_read": 2003, "cache_write_5m": 307, "cache_write_1h": 509, "output": 43, "reasoning": 17}
+        return Used(**{name: base + 1000 * (number if name == "cache_read" else 0) + number for name, base in every.items() if name in self.classes})
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A prompt, the replies of its model, and what its event must say."""
+
+    prompt: str
+    replies: Sequence[Reply]
+    event: dict[str, Any]
+
+
+def jobs_for(harness: Harness, project: Path) -> list[Job]:
+    """The tasks, with the files that they are about."""
+    project.mkdir()
+    (project / "calc.py").write_text(_WRONG)
+    (project / "test_calc.py").write_text(_TEST)
+    (project / "broken.py").write_text(_BROKEN)
+    test, broken = harness.shell("python3 -m unittest -q test_calc"), harness.shell("python3 -m unittest -q broken")
+    looks = [harness.shell(f"ls -a . # {number}") for number in range(10)]
+    script = [
+        [(), (test,), harness.write(project / "calc.py", _RIGHT), (test,), ()],
+        [tuple(looks), (*looks[:8], broken), ()],
+        [tuple(looks), tuple(looks), ()],
+        [()],
+    ]
+    answers: list[list[Reply]] = []
+    number = 0
+    for turns in script:
+        answers.append([])
+        for calls in turns:
+            number += 1
+            answers[-1].append(Reply(text=f"Answer {number}.", calls=calls, used=harness.used(number)))
+    answers[0][0] = Reply(status=503)
+    tested = {"quality_gates_run": ["test"], "complexity": "low"}
+    none = {"quality_gates_run": [], "quality_gates_failed": [], "outcome": "success"}
+    return [
+        Job("Fix the failing test", answers[0], {**tested, "quality_gates_failed": [], "outcome": "success", "language": "python", "task_type": "debugging"}),
+        Job("Debug why broken.py fails", answers[1], {**tested, "quality_gates_failed": ["test"], "outcome": "failure", "task_type": "debugging"}),
+        Job("Review the folder", answers[2], {**none, "complexity": "medium"}),
+        Job("Explain what calc.py does", answers[3], {**none, "complexity": "low"}),
+    ]
+
+
+def work(harness: Harness, program: Path, home: Path, api: ModelApi, jobs: Sequence[Job]) -> None:
+    """Let the harness do the jobs in one session, each to its end.
+
+    Nothing of the person who runs the tests is there for it, and nobody to call home to.
+    """
+    due = 0
+    with ClosedProxy() as proxy:
+        env = {"PATH": os.environ["PATH"], "HOME": str(home), "NO_COLOR": "1", **proxy.environment, **harness.settings(home, api.url)}
+        for job in jobs:
+            words = [str(program), *harness.words(job.prompt, again=job is not jobs[0])]
+            done = subprocess.run(words, env=env, cwd=home / "project", stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180, check=False)
+            told = f"\nexit code {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}\nrefused: {api.refused}\nwanted outside: {proxy.wanted}"
+            assert done.returncode == 0, told
+            due += sum(reply.status == 200 for reply in job.replies)
+            assert len(api.said) == due, told
+            assert job.replies[-1].text in done.stdout, told
+    assert set(api.refused) <= harness.harmless, api.refused
+    assert set(proxy.wanted) <= harness.outside, proxy.wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the commands print of a harness's logs: the events, and the audit."""
+
+    events: list[dict[str, Any]]
+    audit: dict[str, Any]
+
+
+def collect(harness: Harness, home: Path) -> Seen:
+    """Collect as a person does, sending nothing."""
+
+    def run(*options: str) -> str:
+        words = [*COMMAND, "collect", harness.collector, str(harness.place(home)), *options, "--json"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return Seen([json.loads(line) for line in run("--dry-run").splitlines()], json.loads(run("--audit")))
