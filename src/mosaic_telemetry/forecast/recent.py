@@ -45,11 +45,10 @@ def follow(wholes: Sequence[Summary], recents: Sequence[Summary]) -> list[tuple[
     if not wholes:
         return []
     amounts = _apart(_Told.of(wholes), _Told.of(recents))
-    anywhere: list[bool] = amounts.any(axis=1).tolist()
     told = []
-    for whole, recent, changed, some in zip(wholes, recents, amounts, anywhere, strict=True):
+    for whole, recent, changed in zip(wholes, recents, amounts, strict=True):
         rates = {name: getattr(recent, name) for name in ("gate_pass_rate", "success_rate") if _rate_apart(whole, recent, name)}
-        if some or rates:
+        if rates or changed.any():
             sizes = np.where(changed, recent.sizes, whole.sizes)
             quantiles = np.where(changed[:, None], recent.quantiles, whole.quantiles)
             told.append((replace(whole, sizes=sizes, quantiles=quantiles, **rates), True))
