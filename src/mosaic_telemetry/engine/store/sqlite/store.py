@@ -17,6 +17,7 @@ from mosaic_telemetry.engine.store.accounts import Act, ApiKey, Bucket, FoundKey
 from mosaic_telemetry.engine.store.sqlite import accounts, cells, usage
 from mosaic_telemetry.engine.store.sqlite.connection import in_words, open_reader, open_writer
 from mosaic_telemetry.engine.store.sqlite.events import Insertion, read_events
+from mosaic_telemetry.engine.store.sqlite.presence import Presence
 from mosaic_telemetry.engine.store.sqlite.texts import Texts
 from mosaic_telemetry.engine.store.sqlite.writer import Writer
 from mosaic_telemetry.engine.store.values import (
@@ -59,7 +60,9 @@ class SqliteStore:
         # Weak, so that a thread's connection goes when the thread does.
         self._readers: WeakSet[apsw.Connection] = WeakSet()
         self._closed = False
-        self._writer = Writer(open_writer(path), path, settle=self._texts.settle)
+        connection = open_writer(path)
+        self._presence = Presence(path)
+        self._writer = Writer(connection, path, settle=self._texts.settle, check=self._presence.check)
 
     def insert(self, instance: int, received_ms: int, events: Sequence[StoredEvent]) -> Future[list[bool]]:
         return self._writer.submit(Insertion(self._texts, instance, received_ms, events))
@@ -176,6 +179,7 @@ class SqliteStore:
         self._writer.observe = committed
 
     def check(self) -> None:
+        self._presence.check()
         with self._reading() as connection:
             connection.execute("SELECT version FROM cell_state").fetchone()
 
@@ -192,6 +196,7 @@ class SqliteStore:
         """This thread's own connection for reading."""
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
+            self._presence.check()
             connection = open_reader(self._path)
             with self._lock:
                 if self._closed:

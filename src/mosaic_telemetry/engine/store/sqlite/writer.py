@@ -40,15 +40,17 @@ class Writer:
         connection: used by this thread alone from now on, and closed by it.
         path: for the text of errors.
         settle: called after each transaction with whether it was committed, for what jobs remember between transactions.
+        check: called before each transaction and after its commit; what it raises is told to those who wait for results.
 
     Attributes:
         observe: called after each commit with the number of its jobs and the seconds it took; None for nobody.
     """
 
-    def __init__(self, connection: apsw.Connection, path: Path, settle: Callable[..., None]) -> None:
+    def __init__(self, connection: apsw.Connection, path: Path, settle: Callable[..., None], check: Callable[[], None]) -> None:
         self._connection = connection
         self._path = path
         self._settle = settle
+        self._check = check
         self.observe: Callable[[int, float], None] | None = None
         self._turn = Turn(path)
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
@@ -126,6 +128,7 @@ class Writer:
     def _transaction(self, runs: list[Callable[[apsw.Connection], Any]]) -> list[Any]:
         """Run jobs in one transaction, undone as a whole when one raises."""
         start = time.perf_counter()
+        self._check()
         with in_words(self._path), self._turn:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -137,6 +140,7 @@ class Writer:
                     self._connection.execute("ROLLBACK")
                 raise
         self._settle(committed=True)
+        self._check()  # before anybody is told that it is durable
         if self.observe:
             self.observe(len(runs), time.perf_counter() - start)
         return results

@@ -1,0 +1,46 @@
+"""Whether the file that is open still is the one that others find at its path.
+
+An open file lives on when its name goes: what is committed into it then is durable and yet lost for everybody else.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mosaic_telemetry.engine.errors import DatabaseError
+
+__all__ = ["Presence"]
+
+
+class Presence:
+    """Remembers which file stands at a path now.
+
+    Args:
+        path: a file that exists.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+        self._was = _identity(self._path)
+
+    def check(self) -> None:
+        """See whether it still is that file; takes 2 µs.
+
+        Raises:
+            DatabaseError: it was deleted, moved or replaced.
+        """
+        found = _identity(self._path)
+        if found == self._was:
+            return
+        if found is None:
+            raise DatabaseError(f"the database {self._path} was deleted or moved away while in use; put it back, or restart to begin a new one")
+        raise DatabaseError(f"another file was put in the place of the database {self._path} while in use; restart to use that one")
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - with each commit: `Path.stat` takes twice as long
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
