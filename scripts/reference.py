@@ -57,7 +57,7 @@ def _section(path: Sequence[str], command: click.Command) -> str:
     about, _, examples = inspect.cleandoc(command.help or "").partition("\b\n")
     lines = [f"## {' '.join(path[1:]) or path[0]}", "", f"`{' '.join(usage)}`", "", about.strip().replace("<", "&lt;")]
     if examples:
-        shown = [line.strip() for line in examples.splitlines() if line.strip() not in {"", "Examples:", "Example:"}]
+        shown = [line.strip() for line in examples.splitlines() if line.strip() not in {"", "\b", "Examples:", "Example:"}]
         lines += ["", "```text", *shown, "```"]
     if options:
         lines += ["", "| option | |", "| --- | --- |", *map(_option, options)]
@@ -82,7 +82,7 @@ def _option(option: click.Option) -> str:
     words = ", ".join(option.opts)
     if option.secondary_opts:
         words += " / " + ", ".join(option.secondary_opts)
-    elif isinstance(option.type, click.Choice):
+    elif isinstance(option.type, click.Choice) and not option.metavar:
         words += f" [{','.join(str(choice) for choice in option.type.choices)}]"
     elif not option.is_flag and not option.count:
         words += f" {option.metavar or option.type.name.upper()}"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.events import fields
 from support.server import COMMAND
 
-from mosaic_telemetry.cli.statusline_start import line
+from mosaic_telemetry.cli.statusline_start import facts, line
 from mosaic_telemetry.engine import open_engine
 from mosaic_telemetry.schema import TaskCompletionEvent, from_dict
 
@@ -48,16 +48,31 @@ def database(tmp_path_factory):
     return path
 
 
-def run(payload, database):
+def run(payload, database, *words):
     text = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     env = {**os.environ, "MOSAIC_TELEMETRY_DATABASE": str(database)}
-    return subprocess.run([*COMMAND, "statusline"], input=text, env=env, capture_output=True, timeout=60, check=False)
+    return subprocess.run([*COMMAND, "statusline", *words], input=text, env=env, capture_output=True, timeout=60, check=False)
 
 
 def test_it_says_session_day_and_model(database):
     done = run(PAYLOAD, database)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.decode() == "Sonnet 4.5 · $0.42 this session, 3 min 5 s · $3.50 today · $0.67 per success, 75 % of 8 tasks in 30 days\n"
+
+
+def test_the_same_as_json_for_a_line_of_ones_own(database):
+    assert json.loads(run(PAYLOAD, database, "--json").stdout) == {
+        "model": "Sonnet 4.5",
+        "session_cost_usd_micros": 421_300,
+        "session_duration_ms": 185_000,
+        "today_cost_usd_micros": 3_500_000,
+        "days": 30,
+        "tasks": 8,
+        "successes": 6,
+        "cost_per_success_usd_micros": 666_667,
+    }
+    nothing = json.loads(run(b"", database.with_name("none.db"), "--json").stdout)
+    assert nothing["session_cost_usd_micros"] is nothing["cost_per_success_usd_micros"] is None
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xff\x00", b"[1]", b'{"model": 3, "cost": []}', b"[" * 100_000])
@@ -81,7 +96,7 @@ JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st
 )
 def test_any_json_makes_a_line_that_a_terminal_can_show(payload, name):
     for what in (payload, {"model": {"display_name": name}}):
-        assert line(what, "/nowhere/t.db", 0).isprintable()
+        assert line(facts(what, "/nowhere/t.db", 0)).isprintable()
 
 
 def test_it_imports_nothing_heavy_and_is_there_at_once(database):

@@ -1,5 +1,6 @@
 """`mosaic-telemetry` alone, on machines with and without something to find."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -23,6 +24,12 @@ def test_nothing_is_found_on_a_new_machine(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert "no log of a harness" in done.stdout
     assert "mosaic-telemetry demo" in done.stdout
+    assert json.loads(run(tmp_path, "--json").stdout) == {
+        "harnesses": [],
+        "tasks": 0,
+        "cost_usd_micros": 0,
+        "next": ["mosaic-telemetry demo", "mosaic-telemetry serve"],
+    }
     assert not list(tmp_path.iterdir()), "looking leaves no trace"
 
 
@@ -40,10 +47,11 @@ def test_it_names_what_it_found_and_what_it_holds(tmp_path):
         own = {"instance_id": str(instance.instance_id), "schema_version": "1.0", "timestamp": "2026-02-07T10:00:00Z"}
         engine.ingest(instance, [TaskCompletionEvent(**own, event_id=f"00000000-0000-7000-8000-{number:012}", **fields()) for number in range(3)])
         engine.roll_up()
+    assert json.loads(run(tmp_path, "--json").stdout)["harnesses"] == [{"harness": "claude-code", "title": "Claude Code", "files": 2}]
     done = run(tmp_path)
     assert "In its database: 3 tasks, $1.24 in all." in done.stdout
     assert "mosaic-telemetry predict --task-type debugging --model claude-sonnet-4-5" in done.stdout
-    assert all(len(line) <= 120 for line in done.stdout.splitlines())
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
 
 
 def test_a_folder_that_may_not_be_read_and_a_broken_database_are_passed_over(tmp_path):
@@ -53,6 +61,12 @@ def test_a_folder_that_may_not_be_read_and_a_broken_database_are_passed_over(tmp
     (tmp_path / ".codex").write_text("a file where a folder is expected")
     done = run(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_json_before_a_command_is_told_where_it_belongs(tmp_path):
+    done = run(tmp_path, "--json", "report")
+    assert done.returncode == 2
+    assert done.stderr.endswith("Error: --json goes behind the command: mosaic-telemetry report --json\n")
 
 
 def test_an_unknown_command_is_said_in_one_line(tmp_path):

@@ -16,11 +16,11 @@ def main() -> None:
         from mosaic_telemetry.cli.hook_start import main as hook
 
         sys.exit(hook())
-    if sys.argv[1:] == ["statusline"]:
+    if sys.argv[1:] in (["statusline"], ["statusline", "--json"]):
         try:
             from mosaic_telemetry.cli.statusline_start import main as statusline
 
-            sys.exit(statusline())
+            sys.exit(statusline(as_json="--json" in sys.argv))
         except KeyboardInterrupt:
             sys.exit(130)
     try:

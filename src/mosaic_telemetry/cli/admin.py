@@ -27,6 +27,12 @@ def command() -> None:
     """Issue instances and API keys; also while a server runs on the same database.
 
     Each works on the database, or with --server and the admin key on a server. Every act stands in the audit log.
+
+    \b
+    Examples:
+      mosaic-telemetry admin create-instance --name laptop
+      mosaic-telemetry admin list
+      mosaic-telemetry admin rotate-key $INSTANCE --overlap 24h
     """
 
 
@@ -43,7 +49,13 @@ for _whole in COMMANDS:
 @place_options
 @json_option
 def create_instance(name: str, key_name: str, expires: float | None, database: Database, server: str | None, admin_key: str | None, *, as_json: bool) -> None:
-    """Create an instance with an API key, which is shown this once."""
+    """Create an instance with an API key, which is shown this once.
+
+    \b
+    Examples:
+      mosaic-telemetry admin create-instance --name laptop --expires 90d
+      mosaic-telemetry admin create-instance --server https://example.org
+    """
     wanted = NewInstance(name, key_name, expires)
     _show(Place(database, server, admin_key).ask(lambda admin: admin.create_instance(wanted), "POST", "/instances", body=wanted, makes=True), as_json=as_json)
 
@@ -52,7 +64,13 @@ def create_instance(name: str, key_name: str, expires: float | None, database: D
 @place_options
 @json_option
 def list_instances(database: Database, server: str | None, admin_key: str | None, *, as_json: bool) -> None:
-    """List the instances; keys are never shown again."""
+    """List the instances; keys are never shown again.
+
+    \b
+    Examples:
+      mosaic-telemetry admin list
+      mosaic-telemetry admin list --server https://telemetry.example.org
+    """
     rows = Place(database, server, admin_key).ask(lambda admin: admin.instances(), "GET", "/instances")
     if as_json:
         print_json(rows)
@@ -67,7 +85,12 @@ def list_instances(database: Database, server: str | None, admin_key: str | None
 @place_options
 @json_option
 def list_keys(instance: UUID, database: Database, server: str | None, admin_key: str | None, *, as_json: bool) -> None:
-    """List INSTANCE's keys by their numbers, names and last characters."""
+    """List INSTANCE's keys by their numbers, names and last characters.
+
+    \b
+    Example:
+      mosaic-telemetry admin keys $INSTANCE
+    """
     rows = Place(database, server, admin_key).ask(lambda admin: admin.keys(instance), "GET", f"/instances/{instance}/keys")
     if as_json:
         print_json(rows)
@@ -82,7 +105,12 @@ def list_keys(instance: UUID, database: Database, server: str | None, admin_key:
 @place_options
 @json_option
 def create_key(instance: UUID, name: str, expires: float | None, database: Database, server: str | None, admin_key: str | None, *, as_json: bool) -> None:
-    """Make a key beside those that INSTANCE has, and show it this once."""
+    """Make a key beside those that INSTANCE has, and show it this once.
+
+    \b
+    Example:
+      mosaic-telemetry admin create-key $INSTANCE --name ci
+    """
     wanted = NewKeyOf(name, expires)
     _show(
         Place(database, server, admin_key).ask(lambda admin: admin.create_key(instance, wanted), "POST", f"/instances/{instance}/keys", body=wanted),
@@ -100,7 +128,12 @@ def create_key(instance: UUID, name: str, expires: float | None, database: Datab
 def rotate_key(
     instance: UUID, overlap: float, name: str, expires: float | None, database: Database, server: str | None, admin_key: str | None, *, as_json: bool
 ) -> None:
-    """Put a new key in the place of those that INSTANCE has, and show it this once."""
+    """Put a new key in the place of those that INSTANCE has, and show it this once.
+
+    \b
+    Example:
+      mosaic-telemetry admin rotate-key $INSTANCE --overlap 24h
+    """
     wanted = Rotation(name, expires, overlap)
     _show(
         Place(database, server, admin_key).ask(lambda admin: admin.rotate(instance, wanted), "POST", f"/instances/{instance}/rotate", body=wanted),
@@ -114,7 +147,13 @@ def rotate_key(
 @place_options
 @json_option
 def revoke(instance: UUID, number: int | None, database: Database, server: str | None, admin_key: str | None, *, as_json: bool) -> None:
-    """Revoke INSTANCE's keys at once; its events stay."""
+    """Revoke INSTANCE's keys at once; its events stay.
+
+    \b
+    Examples:
+      mosaic-telemetry admin revoke $INSTANCE
+      mosaic-telemetry admin revoke $INSTANCE --key 2
+    """
     path = f"/instances/{instance}/keys" + ("" if number is None else f"/{number}")
     answer = Place(database, server, admin_key).ask(lambda admin: {"revoked": admin.revoke(instance, number)}, "DELETE", path)
     if as_json:
@@ -129,7 +168,12 @@ def revoke(instance: UUID, number: int | None, database: Database, server: str |
 @place_options
 @json_option
 def usage(since: datetime | None, until: datetime | None, database: Database, server: str | None, admin_key: str | None, *, as_json: bool) -> None:
-    """Show what came in, by day of receipt and instance."""
+    """Show what came in, by day of receipt and instance.
+
+    \b
+    Example:
+      mosaic-telemetry admin usage --since 2026-02-01 --until 2026-02-28
+    """
     first, last = (None if day is None else day.date() for day in (since, until))
     query = {"since": first.isoformat() if first else None, "until": last.isoformat() if last else None}
     rows = Place(database, server, admin_key).ask(lambda admin: admin.usage(first, last), "GET", "/usage", query=query)
@@ -146,7 +190,12 @@ def usage(since: datetime | None, until: datetime | None, database: Database, se
 @place_options
 @json_option
 def audit(limit: int, database: Database, server: str | None, admin_key: str | None, *, as_json: bool) -> None:
-    """Show what administrators did, newest first."""
+    """Show what administrators did, newest first.
+
+    \b
+    Example:
+      mosaic-telemetry admin audit --limit 10
+    """
     rows = Place(database, server, admin_key).ask(lambda admin: admin.acts(limit), "GET", "/audit", query={"limit": str(limit)})
     if as_json:
         print_json(rows)
@@ -160,7 +209,12 @@ def audit(limit: int, database: Database, server: str | None, admin_key: str | N
 @place_options
 @json_option
 def create_admin_key(database: Database, server: str | None, admin_key: str | None, *, as_json: bool) -> None:
-    """Make an admin key in the place of the one there was, and show it this once; on the database alone."""
+    """Make an admin key in the place of the one there was, and show it this once; on the database alone.
+
+    \b
+    Example:
+      mosaic-telemetry admin create-admin-key
+    """
     if server:
         raise click.UsageError("an admin key is made on the database alone")
     key = Place(database, None, admin_key).ask(lambda admin: admin.create_admin_key(), "", "", makes=True)

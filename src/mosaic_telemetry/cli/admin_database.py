@@ -21,7 +21,13 @@ _force_option = click.option("--force", is_flag=True, help="Take the place of a 
 @database_option
 @json_option
 def backup(output: Path, database: Database, *, force: bool, as_json: bool) -> None:
-    """Write the database as it is at this moment to the file OUTPUT, for this user alone; also while a server runs."""
+    """Write the database as it is at this moment to the file OUTPUT, for this user alone; also while a server runs.
+
+    \b
+    Examples:
+      mosaic-telemetry admin backup telemetry-backup.db
+      mosaic-telemetry admin backup --force /var/backups/telemetry.db --json
+    """
     from mosaic_telemetry.engine.backups import back_up
 
     with _in_one_line():
@@ -35,7 +41,12 @@ def backup(output: Path, database: Database, *, force: bool, as_json: bool) -> N
 @database_option
 @json_option
 def restore(source: Path, database: Database, *, force: bool, as_json: bool) -> None:
-    """Make the database from BACKUP, which is checked first. Stop the server before."""
+    """Make the database from BACKUP, which is checked first. Stop the server before.
+
+    \b
+    Example:
+      mosaic-telemetry admin restore telemetry-backup.db --force
+    """
     from mosaic_telemetry.engine.backups import restore as put_back
 
     path = _file(database, "pg_restore")
@@ -52,6 +63,11 @@ def copy(target: Database, database: Database, *, as_json: bool) -> None:
     """Copy everything into the empty database TARGET, a SQLite file or postgresql://…; compared row by row before it is kept.
 
     What is written while it runs is not copied: stop the server before. Broken off, it leaves TARGET empty, and can be begun again.
+
+    \b
+    Examples:
+      mosaic-telemetry admin copy postgresql:///telemetry
+      mosaic-telemetry admin copy new.db --database postgresql:///telemetry
     """
     from mosaic_telemetry.engine.copying import copy_database
 

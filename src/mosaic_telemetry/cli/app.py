@@ -83,13 +83,22 @@ def _naming_the_extra() -> Iterator[None]:
 
 @click.group(cls=_LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="mosaic-telemetry")
+@click.option("--json", "as_json", is_flag=True, help="Without a command: print JSON instead of text for a person.")
 @click.pass_context
-def app(context: click.Context) -> None:
+def app(context: click.Context, *, as_json: bool) -> None:
     """Know what an AI coding task will cost, how long it takes and whether it succeeds, before it is run.
 
-    Without a command it says what it found on this machine, and what to type next.
+    Without a command it says what it found on this machine, and what to type next. Ends with 0 when done, 1 for an error, 2 for wrong usage, 130 on Ctrl-C.
+
+    \b
+    Examples:
+      mosaic-telemetry
+      mosaic-telemetry collect --all
+      mosaic-telemetry report
     """
     if context.invoked_subcommand is None:
         from mosaic_telemetry.cli.welcome import welcome
 
-        welcome(os.environ, Path.home())
+        welcome(os.environ, Path.home(), as_json=as_json)
+    elif as_json:
+        raise click.UsageError(f"--json goes behind the command: mosaic-telemetry {context.invoked_subcommand} --json")

@@ -54,7 +54,7 @@ def command(files: Sequence[Path], train: Sequence[Path], tests: Sequence[Path],
     \b
     Examples:
       mosaic-telemetry backtest tasks.csv
-      mosaic-telemetry backtest --train last-month.jsonl.gz --test this-month.jsonl.gz
+      mosaic-telemetry backtest --train january.jsonl.gz --test february.csv
     """
     _check(files, train, tests)
     tables = _read([*files, *train, *tests])

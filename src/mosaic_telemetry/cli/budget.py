@@ -9,9 +9,9 @@ import click
 
 from mosaic_telemetry import figures
 from mosaic_telemetry.cli.common import Database, asked_server, database_option, json_option, print_json, server_option
-from mosaic_telemetry.cli.kinds import asked_engine, dollars_option, kind_options
+from mosaic_telemetry.cli.kinds import asked_engine, dollars_option, kind_options, provider_option
 from mosaic_telemetry.cli.predict import vendor_of
-from mosaic_telemetry.schema import PredictionQuery, Provider, ValidationError, from_dict, to_dict
+from mosaic_telemetry.schema import PredictionQuery, ValidationError, from_dict, to_dict
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,7 +30,7 @@ def _tokens(name: str, text: str) -> Callable[[F], F]:
 @click.command()
 @kind_options
 @click.option("--model", required=True, metavar="NAME", help="Model, as the harness names it.")
-@click.option("--provider", type=click.Choice([item.value for item in Provider]), help="Who serves the model.  [default: the model's vendor]")
+@provider_option
 @dollars_option("--cost", "Limit: dollars.")
 @_tokens("--input-tokens", "Limit: input tokens.")
 @_tokens("--output-tokens", "Limit: output tokens.")
@@ -67,7 +67,7 @@ def command(
     \b
     Examples:
       mosaic-telemetry budget --task-type debugging --model gpt-5 --cost 0.50
-      mosaic-telemetry budget --task-type debugging --model gpt-5 --spent-cost 0.80
+      mosaic-telemetry budget --task-type testing --model gpt-5 --spent-cost 0.80
     """
     try:
         asked_for = {"task_type": task_type, "model": model, "provider": provider or vendor_of(model), "complexity": complexity}

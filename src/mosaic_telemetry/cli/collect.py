@@ -142,7 +142,7 @@ def _command_for(collector: Collector) -> click.Command:
     Examples:
       mosaic-telemetry collect {collector.name} --dry-run
       mosaic-telemetry collect {collector.name} --since 7d
-      mosaic-telemetry collect {collector.name} --server http://localhost:8000 --api-key KEY --instance-id UUID
+      mosaic-telemetry collect {collector.name} --server http://localhost:8000
     """
     return collect
 

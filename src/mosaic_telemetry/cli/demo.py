@@ -44,6 +44,11 @@ def command(*, as_json: bool) -> None:
     """Start a server, collect the recorded sessions of eight harnesses, report tasks from a program, and ask for predictions.
 
     Everything happens on this machine, in a temporary folder.
+
+    \b
+    Examples:
+      mosaic-telemetry demo
+      mosaic-telemetry demo --json
     """
     with tempfile.TemporaryDirectory(prefix="mosaic-telemetry-demo-") as folder:
         try:

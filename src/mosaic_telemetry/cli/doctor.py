@@ -31,6 +31,11 @@ def command(spool_dir: str | None, *, spool_only: bool, as_json: bool) -> None:
     """Show the harnesses on this machine, what their logs hold and what of them cannot be read, and what waits in the spool.
 
     Nothing is sent or noted.
+
+    \b
+    Examples:
+      mosaic-telemetry doctor
+      mosaic-telemetry doctor --spool-only --json
     """
     from mosaic_telemetry.client.config import TelemetryConfig, resolve_config
     from mosaic_telemetry.client.spoolinfo import summarise_spools

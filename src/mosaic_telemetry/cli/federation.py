@@ -51,6 +51,10 @@ def export_cells(file: Path, source: str, key_file: Path, database: Database, *,
     """Write the cells of enough instances to FILE, signed; no instance is named in it, and no event.
 
     Works on the database alone, also while a server runs on it.
+
+    \b
+    Example:
+      mosaic-telemetry admin export-cells cells.bin --source a.org --key key.pem
     """
     from mosaic_telemetry.cli.database import open_database
     from mosaic_telemetry.engine import CellsFileError
@@ -93,6 +97,11 @@ def import_cells(file: Path | None, trust: str | None, database: Database, *, re
 
     The first time, name the key that its owner has published with --trust; the same key needs no naming afterwards. A running server follows within two
     seconds.
+
+    \b
+    Examples:
+      mosaic-telemetry admin import-cells cells.bin --trust ed25519:…
+      mosaic-telemetry admin import-cells --remove
     """
     from mosaic_telemetry.cli.administering import user
     from mosaic_telemetry.cli.database import open_database

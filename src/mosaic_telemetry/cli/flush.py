@@ -27,7 +27,7 @@ def command(server: str | None, api_key: str | None, instance_id: str | None, sp
     \b
     Examples:
       mosaic-telemetry flush
-      mosaic-telemetry flush --server http://localhost:8000 --api-key KEY --instance-id UUID
+      mosaic-telemetry flush --server http://localhost:8000
     """
     from mosaic_telemetry.client import TelemetryClient, TelemetryConfig
     from mosaic_telemetry.schema import ValidationError

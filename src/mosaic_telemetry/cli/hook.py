@@ -40,6 +40,10 @@ def run() -> None:
     Returns at once, always with exit code 0 and nothing on standard output. Where events go to is told by
     MOSAIC_TELEMETRY_SERVER_URL, MOSAIC_TELEMETRY_API_KEY and MOSAIC_TELEMETRY_INSTANCE_ID; without any of them they go into the
     database on this machine. What goes wrong stands in hook.log in the state directory.
+
+    \b
+    Example:
+      mosaic-telemetry hook claude-code < payload.json
     """
     sys.exit(main())
 
@@ -63,6 +67,11 @@ def install(harness: str, settings: Path | None, *, project: bool, yes: bool, as
     """Write the hook into Claude Code's settings: ~/.claude/settings.json unless told otherwise.
 
     What stands there stays. The change is shown before it is made, and the file as it was is kept beside it.
+
+    \b
+    Examples:
+      mosaic-telemetry hook install claude-code
+      mosaic-telemetry hook install claude-code --project --yes
     """
     words = shlex.join([str(_program()), "hook", "claude-code"])
     _change(_path(settings, project=project), lambda text: with_hook(text, words, EVENTS), yes=yes, as_json=as_json)
@@ -71,7 +80,12 @@ def install(harness: str, settings: Path | None, *, project: bool, yes: bool, as
 @command.command()
 @_options
 def remove(harness: str, settings: Path | None, *, project: bool, yes: bool, as_json: bool) -> None:  # noqa: ARG001 - as above
-    """Take the hook out of Claude Code's settings again."""
+    """Take the hook out of Claude Code's settings again.
+
+    \b
+    Example:
+      mosaic-telemetry hook remove claude-code
+    """
     _change(_path(settings, project=project), without_hook, yes=yes, as_json=as_json)
 
 

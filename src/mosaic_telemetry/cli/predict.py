@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from mosaic_telemetry import figures
 from mosaic_telemetry.cli.common import Database, asked_server, database_option, is_missing, json_option, print_json, server_option
 from mosaic_telemetry.cli.federation import prior_option, read_prior, trust_option
-from mosaic_telemetry.cli.kinds import asked_engine, kind_options
+from mosaic_telemetry.cli.kinds import asked_engine, kind_options, provider_option
 from mosaic_telemetry.schema import PredictionData, PredictionQuery, PredictionResponse, Provider, TokenDistribution, ValidationError, from_dict, to_dict
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _VENDORS = (
 @click.command()
 @kind_options
 @click.option("--model", required=True, metavar="NAME", help="Model, as the harness names it, such as claude-sonnet-4-5.")
-@click.option("--provider", type=click.Choice([item.value for item in Provider]), help="Who serves the model.  [default: the model's vendor]")
+@provider_option
 @server_option
 @database_option
 @prior_option
@@ -65,8 +65,8 @@ def command(
 
     \b
     Examples:
-      mosaic-telemetry predict --task-type implementation --model claude-sonnet-4-5
-      mosaic-telemetry predict --task-type debugging --model gpt-5 --complexity high --json
+      mosaic-telemetry predict --task-type testing --model claude-sonnet-4-5
+      mosaic-telemetry predict --task-type testing --model gpt-5 --complexity high
     """
     try:
         query = from_dict(PredictionQuery, {"task_type": task_type, "model": model, "provider": provider or vendor_of(model), "complexity": complexity})

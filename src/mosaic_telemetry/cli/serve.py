@@ -33,6 +33,12 @@ def command(database: Database, *, as_json: bool, **values: Any) -> None:
     `mosaic-telemetry admin create-instance`, also while the server runs. The API's documentation is at /v1/docs.
 
     A setting is looked for on the command line, then in the environment, then in the file that --config names.
+
+    \b
+    Examples:
+      mosaic-telemetry serve
+      mosaic-telemetry serve --host 0.0.0.0 --port 8080 --workers 2
+      mosaic-telemetry serve --database postgresql://localhost/telemetry --public
     """
     settings = settings_from(values)
     host, port, workers = settings.host, settings.port, settings.workers

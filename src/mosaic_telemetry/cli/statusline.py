@@ -6,11 +6,14 @@ import sys
 
 import click
 
+from mosaic_telemetry.cli.common import json_option
+
 __all__ = ["command"]
 
 
 @click.command()
-def command() -> None:
+@json_option
+def command(*, as_json: bool) -> None:
     """Print a status line for Claude Code, from its JSON on standard input.
 
     It says the model, what this session has cost, what was spent today (UTC), and what the model's successes cost in the last
@@ -19,7 +22,12 @@ def command() -> None:
     \b
     In ~/.claude/settings.json:
       "statusLine": {"type": "command", "command": "mosaic-telemetry statusline"}
+
+    \b
+    Examples:
+      mosaic-telemetry statusline < payload.json
+      mosaic-telemetry statusline --json < payload.json
     """
     from mosaic_telemetry.cli.statusline_start import main
 
-    sys.exit(main())
+    sys.exit(main(as_json=as_json))

@@ -17,7 +17,7 @@ from typing import Any
 from mosaic_telemetry import figures
 from mosaic_telemetry.cli.places import database_path
 
-__all__ = ["line", "main"]
+__all__ = ["facts", "line", "main"]
 
 _LARGEST = 1 << 20
 _WAIT = 0.02  # seconds for a database that is being written
@@ -33,20 +33,21 @@ FROM (SELECT *, model IN (SELECT number FROM texts WHERE lower(trim(text)) = ?3)
 """
 
 
-def main() -> int:
-    """Read the JSON on standard input, print the line; returns 0 whatever happens."""
+def main(*, as_json: bool = False) -> int:
+    """Read the JSON on standard input, print the line, or what it is made of as JSON; returns 0 whatever happens."""
     try:
         payload = json.loads(sys.stdin.buffer.read(_LARGEST))
     except (ValueError, RecursionError):
         payload = {}
     database = os.environ.get("MOSAIC_TELEMETRY_DATABASE") or database_path()
     sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]  # standard output is a text file
-    sys.stdout.write(line(payload, database, time.time()) + "\n")
+    found = facts(payload, database, time.time())
+    sys.stdout.write((json.dumps(found) if as_json else line(found)) + "\n")
     return 0
 
 
-def line(payload: Any, database: str, now: float) -> str:
-    """The line.
+def facts(payload: Any, database: str, now: float) -> dict[str, Any]:
+    """What the line is made of: costs in micro-dollars, None where one is not known; time in milliseconds.
 
     Args:
         payload: what Claude Code sent.
@@ -54,17 +55,33 @@ def line(payload: Any, database: str, now: float) -> str:
         now: the time, in seconds since 1970.
     """
     model, cost = _part(payload, "model"), _part(payload, "cost")
-    name, identity = _text(model.get("display_name")), _text(model.get("id"))
+    identity = _text(model.get("id"))
     spent, lasted = _number(cost.get("total_cost_usd")), _number(cost.get("total_duration_ms"))
-    parts = [name or identity]
-    if spent:
-        parts.append(f"{figures.cost(spent * 1e6)} this session" + (f", {figures.duration(lasted)}" if lasted else ""))
     today, tasks, successes, priced, micros = _sums(database, identity.strip().lower(), int(now // _DAY))
-    if today:
+    return {
+        "model": _text(model.get("display_name")) or identity,
+        "session_cost_usd_micros": round(spent * 1e6) if spent else None,
+        "session_duration_ms": round(lasted) if lasted else None,
+        "today_cost_usd_micros": today,
+        "days": _DAYS,
+        "tasks": tasks,
+        "successes": successes,
+        "cost_per_success_usd_micros": round(micros / priced) if priced and micros else None,
+    }
+
+
+def line(found: dict[str, Any]) -> str:
+    """The line, of facts."""
+    parts = [found["model"]]
+    if spent := found["session_cost_usd_micros"]:
+        lasted = found["session_duration_ms"]
+        parts.append(f"{figures.cost(spent)} this session" + (f", {figures.duration(lasted)}" if lasted else ""))
+    if today := found["today_cost_usd_micros"]:
         parts.append(f"{figures.cost(today)} today")
-    if tasks >= _FEWEST:
-        per_success = f"{figures.cost(micros / priced)} per success, " if priced and micros else ""
-        parts.append(f"{per_success}{figures.share(successes / tasks)} of {tasks:,} tasks in {_DAYS} days")
+    if (tasks := found["tasks"]) >= _FEWEST:
+        each = found["cost_per_success_usd_micros"]
+        per_success = f"{figures.cost(each)} per success, " if each else ""
+        parts.append(f"{per_success}{figures.share(found['successes'] / tasks)} of {tasks:,} tasks in {found['days']} days")
     return " · ".join(part for part in parts if part)
 
 

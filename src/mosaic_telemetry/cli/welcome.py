@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from mosaic_telemetry import figures
+from mosaic_telemetry.cli.common import print_json
 from mosaic_telemetry.cli.places import database_path
 from mosaic_telemetry.collectors import COLLECTORS, Collector
 
@@ -31,27 +32,33 @@ class _Kept:
     model: str
 
 
-def welcome(env: Mapping[str, str], home: Path) -> None:
+def welcome(env: Mapping[str, str], home: Path, *, as_json: bool) -> None:
     """Print it.
 
     Args:
         env: environment variables, which may say where a harness keeps its logs.
         home: the user's home directory.
+        as_json: print it as JSON.
     """
-    click.echo("mosaic-telemetry: know what a coding task will cost, how long it takes\nand whether it succeeds, before it is run.\n")
     found = [(collector, files) for collector in COLLECTORS if (files := _files(collector, env, home))]
+    kept = _kept(env.get("MOSAIC_TELEMETRY_DATABASE") or database_path())
+    steps = _steps(has_logs=bool(found), kept=kept, has_server="MOSAIC_TELEMETRY_SERVER_URL" in env)
+    if as_json:
+        harnesses = [{"harness": collector.name, "title": collector.title, "files": files} for collector, files in found]
+        print_json({"harnesses": harnesses, "tasks": kept.tasks, "cost_usd_micros": kept.micros, "next": [words for words, _ in steps]})
+        return
+    click.echo("mosaic-telemetry: know what a coding task will cost, how long it takes\nand whether it succeeds, before it is run.\n")
     if found:
         width = max(len(collector.title) for collector, _ in found)
         click.echo("On this machine:")
         for collector, files in found:
             click.echo(f"  {collector.title:<{width}}  {files:,} file{'s' if files != 1 else ''} of sessions")
     else:
-        click.echo("On this machine there is no log of a harness that it knows (Claude Code, opencode, Codex, Gemini CLI, aider, …).")
-    kept = _kept(env.get("MOSAIC_TELEMETRY_DATABASE") or database_path())
+        click.echo("On this machine there is no log of a harness that it knows\n(Claude Code, opencode, Codex, Gemini CLI, aider, …).")
     if kept.tasks:
         click.echo(f"\nIn its database: {kept.tasks:,} task{'s' if kept.tasks != 1 else ''}, {figures.cost(kept.micros)} in all.")
     click.echo("\nNext:")
-    for words, why in _steps(has_logs=bool(found), kept=kept, has_server="MOSAIC_TELEMETRY_SERVER_URL" in env):
+    for words, why in steps:
         click.echo(f"  {click.style(words, bold=True)}\n      {why}")
     click.echo("\n`mosaic-telemetry --help` lists all commands.")
 
