@@ -4,6 +4,7 @@ import math
 import threading
 
 import pytest
+from support.clock import Clock
 
 from mosaic_telemetry import PredictionCache, PredictionQuery, PredictionResponse
 from mosaic_telemetry.schema import from_dict
@@ -15,37 +16,30 @@ def answer(size=0):
     return from_dict(PredictionResponse, {"prediction": None, "metadata": {"sample_size": size, "fallback_level": -1, "confidence": "none"}})
 
 
-class Clock:
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
 def test_an_answer_is_there_until_its_time_is_over():
-    clock = Clock()
+    clock = Clock(1000.0)
     cache = PredictionCache(10, clock=clock)
     key, kept = from_dict(PredictionQuery, QUERY), answer()
     assert cache.get(key) is None
     cache.set(key, kept)
-    clock.now += 9.999
+    clock.seconds += 9.999
     assert cache.get(key) is kept
-    clock.now += 0.001
+    clock.seconds += 0.001
     assert len(cache) == 1
     assert cache.get(key) is None
     assert len(cache) == 0, "an expired entry is removed when it is read"
-    clock.now -= 5
+    clock.seconds -= 5
     assert cache.get(key) is None
 
 
 def test_setting_again_renews():
-    clock = Clock()
+    clock = Clock(1000.0)
     cache = PredictionCache(10, clock=clock)
     key = from_dict(PredictionQuery, QUERY)
     cache.set(key, answer(1))
-    clock.now += 8
+    clock.seconds += 8
     cache.set(key, answer(2))
-    clock.now += 8
+    clock.seconds += 8
     assert cache.get(key) == answer(2)
     assert len(cache) == 1
 

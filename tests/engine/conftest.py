@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from support.clickhouse import ClickhouseServer
+from support.clock import Clock
 from support.postgres import PostgresServer
 
 from mosaic_telemetry.engine import open_engine
@@ -93,11 +94,3 @@ def house(database, make_event):
 def clock():
     """A clock that stands until its `seconds` are changed."""
     return Clock()
-
-
-class Clock:
-    def __init__(self):
-        self.seconds = 1_700_000_000.0
-
-    def __call__(self):
-        return self.seconds
