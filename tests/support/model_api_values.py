@@ -74,11 +74,12 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request asks of the model: which model, by which tools it may be answered, and whether as a stream."""
+    """What a request asks of the model: which model, by which tools it may be answered, whether as a stream, whether with usage."""
 
     model: str
     tools: frozenset[str] = frozenset()
     streamed: bool = True
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
