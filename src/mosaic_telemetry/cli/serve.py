@@ -42,7 +42,7 @@ def command(database: Database, *, as_json: bool, **values: Any) -> None:
     """
     settings = settings_from(values)
     host, port, workers = settings.host, settings.port, settings.workers
-    configure(settings.log_level, settings.log_format)
+    configure(settings.log_level, settings.log_format, secrets=[settings.admin_key])
     if workers > 1 and not hasattr(os, "fork"):
         raise click.ClickException("several workers need a Unix system; run one here, without --workers")
     bound = _bound(host, port, alone=workers == 1)

@@ -166,9 +166,10 @@ class Accounts:
         if not replace and self._store.setting(_ADMIN_KEY) is not None:
             return None
         secret = new_key(KeyKind.ADMIN)
-        digest = digest_of(secret).hex()
+        digest = digest_of(secret)
         act = self._act(actor, "admin_key.create", "", key=hint_of(secret))
-        return secret if self._store.keep_setting(_ADMIN_KEY, digest, act, replace=replace).result() == digest else None
+        kept = self._store.keep_setting(_ADMIN_KEY, digest.hex(), act, replace=replace).result()
+        return secret if same(bytes.fromhex(kept), digest) else None
 
     def is_admin_key(self, key: str) -> bool:
         """Whether it is the admin key that the store knows."""
