@@ -57,6 +57,19 @@ def test_what_a_patch_takes_out_of_the_chat_was_used_all_the_same(tmp_path):
     assert len(collect_from("gemini", tmp_path).tasks[0].calls) == 3
 
 
+def test_a_resumed_chat_repeats_its_history_without_tokens_and_with_new_times(tmp_path):
+    first = (HEAD, user("u", 1), answer("a", 3, [shell("t", 4, "pytest", "Output: 1 passed in 0.1s")]), answer("b", 6))
+    write(tmp_path, *first)
+    (alone,) = encoded(collect_from("gemini", tmp_path))
+    said = [{"id": name, "timestamp": at(900), "type": "gemini", "content": [{"text": ""}]} for name in "ab"]
+    history = [user("u", 900), said[0], {"id": "a_response", **user("a", 900), "content": [{"functionResponse": {"id": "t"}}]}, said[1]]
+    write(tmp_path, *first, HEAD, {"$set": {"messages": history}}, user("v", 901, "Add docs"), answer("c", 903))
+    write(tmp_path, HEAD, {"$set": {"messages": history}}, name="session-2.jsonl")
+    resumed, rest = encoded(collect_from("gemini", tmp_path))
+    assert resumed == alone
+    assert json.loads(rest)["actual_input_tokens"] == 1000
+
+
 def test_the_old_document_and_the_new_lines_of_one_chat_are_one(tmp_path):
     messages = [user("u", 1), answer("a", 3), answer("b", 6)]
     write(tmp_path, HEAD, *messages)

@@ -10,13 +10,15 @@ pytest.register_assert_rewrite("support.harness_truth", "support.harnesses")
 
 
 def pytest_collection_modifyitems(items):
-    """Hundreds of megabytes are no part of `make test`."""
-    wanted = bool(os.environ.get("MOSAIC_TELEMETRY_HARNESSES"))
+    """Neither npm nor the network is needed for `make test`: what asks for one of these two fixtures is skipped there."""
+    reason = "npm is not installed" if shutil.which("npm") is None else None
+    if not os.environ.get("MOSAIC_TELEMETRY_HARNESSES"):
+        reason = "installs programs of hundreds of MB from the npm registry: `make harnesses` runs it"
     for item in items:
-        if item.path.parent.name == "harnesses":
+        if item.path.parent.name == "harnesses" and {"installed", "registry"} & set(item.fixturenames):
             item.add_marker(pytest.mark.timeout(900))
-            if not wanted:
-                item.add_marker(pytest.mark.skip(reason="installs harnesses from the npm registry, hundreds of MB: `make harnesses` runs it"))
+            if reason:
+                item.add_marker(pytest.mark.skip(reason))
 
 
 @pytest.fixture(scope="session")
@@ -24,8 +26,6 @@ def installed():
     """Takes a pin and gives its program. A registry that does not answer is no fault of ours; a wrong pin is."""
 
     def get(pin):
-        if shutil.which("npm") is None:
-            pytest.skip("npm is not installed")
         try:
             return install(pin)
         except (NodeTooOldError, RegistryUnreachableError) as problem:

@@ -5,8 +5,8 @@ import subprocess
 from typing import ClassVar
 
 import pytest
-from support.harness_truth import check
-from support.harnesses import Harness, collect, jobs_for, work
+from support.harness_truth import compare
+from support.harnesses import Harness, jobs_for, work
 from support.model_api import Call, ModelApi
 from support.model_api_anthropic import Anthropic
 from support.npm import Pin
@@ -51,11 +51,7 @@ def claude(installed):
 
 
 def test_what_the_api_said_is_what_is_collected(claude, tmp_path):
-    harness = ClaudeCode()
-    jobs = jobs_for(harness, tmp_path / "project")
-    with ModelApi(harness.dialect, [reply for job in jobs for reply in job.replies]) as api:
-        work(harness, claude, tmp_path, api, jobs)
-    check(harness, jobs, api.said, collect(harness, tmp_path))
+    compare(ClaudeCode(), claude, tmp_path)
 
 
 def test_its_hook_reports_the_task(claude, tmp_path):

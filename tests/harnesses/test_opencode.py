@@ -4,9 +4,9 @@ import json
 from typing import ClassVar
 
 import pytest
-from support.harness_truth import check
-from support.harnesses import Harness, collect, jobs_for, work
-from support.model_api import Call, ModelApi
+from support.harness_truth import compare
+from support.harnesses import Harness
+from support.model_api import Call
 from support.model_api_anthropic import Anthropic
 from support.model_api_chat import Chat
 from support.npm import Pin
@@ -70,7 +70,4 @@ def opencode(installed):
 
 @pytest.mark.parametrize("harness", [OnChat(), OnAnthropic()], ids=lambda harness: harness.package)
 def test_what_the_api_said_is_what_is_collected(opencode, harness, tmp_path):
-    jobs = jobs_for(harness, tmp_path / "project")
-    with ModelApi(harness.dialect, [reply for job in jobs for reply in job.replies]) as api:
-        work(harness, opencode, tmp_path, api, jobs)
-    check(harness, jobs, api.said, collect(harness, tmp_path))
+    compare(harness, opencode, tmp_path)

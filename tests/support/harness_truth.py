@@ -1,11 +1,29 @@
 """What a model API said, beside what was collected of the harness that heard it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
-from support.harnesses import Harness, Job, Seen
-from support.model_api import Reply
+import pytest
 
-__all__ = ["check"]
+from support.harnesses import Harness, Job, Seen, collect, jobs_for, work
+from support.model_api import ModelApi, Reply
+
+__all__ = ["check", "compare"]
+
+
+def compare(harness: Harness, program: Path, home: Path) -> None:
+    """Let the harness work, collect, and fail where that differs from what the model API said; a single token would be noticed."""
+    jobs = jobs_for(harness, home / "project")
+    with ModelApi(harness.dialect, [reply for job in jobs for reply in job.replies]) as api:
+        work(harness, program, home, api, jobs)
+    seen = collect(harness, home)
+    check(harness, jobs, api.said, seen)
+    for place, reply in enumerate(api.said):
+        for name in harness.classes:
+            more = replace(reply, used=replace(reply.used, **{name: getattr(reply.used, name) + 1}))
+            with pytest.raises(AssertionError):
+                check(harness, jobs, [*api.said[:place], more, *api.said[place + 1 :]], seen)
 
 
 def check(harness: Harness, jobs: Sequence[Job], said: Sequence[Reply], seen: Seen) -> None:

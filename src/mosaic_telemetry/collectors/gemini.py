@@ -1,7 +1,7 @@
 """Gemini CLI: its chat files to tasks. What is read, and by which rules, is told in docs/collectors/gemini.md.
 
 A chat is one JSON document in older versions and a file of JSON lines in newer ones. There a message is written again whenever
-more of it is known, under the same id, and `$set` records patch the chat: the last record of a message counts.
+more of it is known, under the same id: the last record of a message counts. `$set` records patch the chat: they can only add to it.
 """
 
 from __future__ import annotations
@@ -99,14 +99,17 @@ class _Chat:
                 self._parent_session = as_text(head.get("parentSessionId")) or (above if above != "chats" else "unknown")
             # What a patch leaves out of its messages was used all the same.
             for message in map(as_mapping, as_list(head.get("messages"))):
-                self._add(message)
+                self._add(message, patch=head is patch)
         if "type" in record:
             self._add(record)
 
-    def _add(self, message: Mapping[str, Any]) -> None:
+    def _add(self, message: Mapping[str, Any], *, patch: bool = False) -> None:
         if message.get("type") == "user" and (found := _WORKSPACE.search(_said(message))):
             self._folder = found.group(1)
         name = as_text(message.get("id")) or f"{self._session} {as_text(message.get('timestamp'))} {len(self._messages)}"
+        if patch and name in self._messages:
+            # A resumed chat is told again so, under the time of that moment and without tokens and tool calls: it can only add.
+            message = {**message, **self._messages[name]}
         self._messages[name] = message
 
     def _turn(self, name: str) -> Turn:

@@ -1,0 +1,54 @@
+"""The real Gemini CLI at work: what the model API said is what is collected."""
+
+import json
+from typing import ClassVar
+
+import pytest
+from support.harness_truth import compare
+from support.harnesses import Harness
+from support.model_api import Call
+from support.model_api_gemini import Gemini as Dialect
+from support.npm import Pin
+
+_SETTINGS = {
+    "security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": False}},
+    "general": {"disableAutoUpdate": True, "disableUpdateNag": True, "enableAutoUpdate": False, "enableAutoUpdateNotification": False},
+    "privacy": {"usageStatisticsEnabled": False},
+    "telemetry": {"enabled": False},
+    "model": {"name": "gemini-2.5-pro"},
+}
+
+
+class Gemini(Harness):
+    collector = "gemini"
+    pin = Pin("@google/gemini-cli", "0.61.0", "gemini")
+    dialect = Dialect()
+    classes = ("input", "cache_read", "output", "reasoning")
+    event: ClassVar = {"harness": "custom", "model": "gemini-2.5-pro", "provider": "google"}
+    open_end = True
+
+    def settings(self, home, url):
+        (home / ".gemini").mkdir()
+        (home / ".gemini" / "settings.json").write_text(json.dumps(_SETTINGS))
+        return {"GEMINI_API_KEY": "none", "GOOGLE_GEMINI_BASE_URL": url, "GEMINI_CLI_NO_RELAUNCH": "true"}
+
+    def words(self, prompt, *, again):
+        return ["--yolo", *(["--resume", "latest"] if again else []), "--prompt", prompt]
+
+    def shell(self, command):
+        return Call("run_shell_command", {"command": command, "description": "work"})
+
+    def write(self, path, text):
+        return (Call("write_file", {"file_path": str(path), "content": text}),)
+
+    def place(self, home):
+        return home / ".gemini"
+
+
+@pytest.fixture(scope="module")
+def gemini(installed):
+    return installed(Gemini.pin)
+
+
+def test_what_the_api_said_is_what_is_collected(gemini, tmp_path):
+    compare(Gemini(), gemini, tmp_path)
