@@ -4,41 +4,20 @@ import contextlib
 import json
 import re
 import socket
-import subprocess
-import sys
-import textwrap
 import time
+from urllib.parse import urlsplit
 
 import pytest
+from support.server import ServerProcess
 
-HEAD, BODY, WRITE = 0.5, 0.7, 1.0
-
-# The server as it is, but with deadlines that a test can wait for.
-PROGRAM = f"""
-    import sys
-    from pathlib import Path
-    from mosaic_telemetry.engine import open_engine
-    from mosaic_telemetry.server import bind, bodies, create_app, protocol, run
-
-    bodies.BODY_SECONDS = {BODY}
-    protocol.HEAD_SECONDS = {HEAD}
-    protocol.REQUEST_SECONDS = {HEAD + BODY + 0.5}
-    protocol.WRITE_SECONDS = {WRITE}
-    protocol.MAX_CONNECTIONS = 20
-    bound = bind("127.0.0.1", 0)
-    with open_engine(Path(sys.argv[1])) as engine:
-        run(create_app(engine), bound, lambda: print(bound.getsockname()[1], flush=True))
-"""
-"""Settings of modules, set in the server's own process before it begins."""
+# Deadlines that a test can wait for.
+OPTIONS = ("--header-seconds", "0.5", "--body-seconds", "0.7", "--answer-seconds", "1", "--connections", "20")
 
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory):
-    database = tmp_path_factory.mktemp("slow") / "telemetry.db"
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(PROGRAM), str(database)], stdout=subprocess.PIPE, text=True)
-    yield int(process.stdout.readline())
-    process.terminate()
-    process.communicate(timeout=30)
+    with ServerProcess(tmp_path_factory.mktemp("slow") / "telemetry.db", *OPTIONS) as server:
+        yield urlsplit(server.url).port
 
 
 @contextlib.contextmanager

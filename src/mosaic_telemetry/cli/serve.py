@@ -75,10 +75,10 @@ def command(database: Database, *, as_json: bool, **values: Any) -> None:
             if not settings.admin_key and (key := engine.accounts.make_admin_key(actor="server")):
                 told["admin_key"] = key
             if workers == 1:
-                run(make_app(engine), bound, ready)
+                run(make_app(engine), bound, ready, patience=settings.patience)
                 return
         # The database was made or brought up to date, and is closed again: no connection may pass through a fork.
-        code = run_workers(workers, bound, make_app, lambda keep: opened(keep=keep), ready)
+        code = run_workers(workers, bound, make_app, lambda keep: opened(keep=keep), ready, patience=settings.patience)
     if code:
         raise SystemExit(code)
 

@@ -66,7 +66,7 @@ def _option(item: Field[Any], hint: Any) -> Callable[[F], F]:
         return click.option(flag, item.name, envvar=variable, default=item.default, hidden=True, callback=_no_flag)
     if hint is bool:
         return click.option(f"{flag}/--no-{flag[2:]}", item.name, envvar=variable, default=item.default, show_default=True, help=about)
-    given = isinstance(item.default, (str, int)) and item.default != ""
+    given = isinstance(item.default, (str, int, float)) and item.default != ""
     return click.option(flag, item.name, type=_type(item, hint), envvar=variable, default=item.default, show_default=given, help=about)
 
 

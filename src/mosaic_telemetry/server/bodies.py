@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from mosaic_telemetry.engine import OverloadedError
 from mosaic_telemetry.server.errors import ApiError
+from mosaic_telemetry.server.state import state_of
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -24,9 +25,6 @@ __all__ = ["ACCEPTED_CODINGS", "MAX_BODY_BYTES", "Readers", "read_body"]
 
 MAX_BODY_BYTES = 1 << 20
 """Of a body, as it comes and unpacked."""
-
-BODY_SECONDS = 30.0
-"""From the end of the headers to the end of the body."""
 
 ACCEPTED_CODINGS = "gzip, zstd"
 """For the header Accept-Encoding of answers (RFC 9110, section 12.5.3)."""
@@ -90,15 +88,16 @@ async def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
 async def _read_in_time(request: Request, limit: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
+    seconds = state_of(request).settings.body_seconds
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             async for chunk in request.stream():
                 size += len(chunk)
                 if size > limit:
                     raise _too_large(limit)
                 chunks.append(chunk)
     except TimeoutError as error:
-        raise ApiError(408, f"the body did not come within {BODY_SECONDS:.0f} seconds", {"Connection": "close"}) from error
+        raise ApiError(408, f"the body did not come within {seconds:g} seconds", {"Connection": "close"}) from error
     return b"".join(chunks)
 
 

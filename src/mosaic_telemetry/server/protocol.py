@@ -16,21 +16,11 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from mosaic_telemetry.server.bodies import BODY_SECONDS
+from mosaic_telemetry.server.patience import Patience
 
-__all__ = ["Protocol"]
-
-HEAD_SECONDS = 10.0
-"""From the first byte of a request to the end of its headers; also from the opening of a connection."""
-
-REQUEST_SECONDS = HEAD_SECONDS + BODY_SECONDS + 1
-"""From the first byte of a request to the last, also where it was answered before: the body's own deadline answers first."""
-
-WRITE_SECONDS = 30.0
-"""For which a client may leave an answer unread before the connection is cut."""
+__all__ = ["Protocol", "patient"]
 
 MAX_HEAD_BYTES = 32 << 10
-MAX_CONNECTIONS = 4000
 
 _HEAD_TOO_LARGE = f"the request line and headers are larger than {MAX_HEAD_BYTES:,} bytes"
 
@@ -58,7 +48,13 @@ class _Timer:
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection."""
+    """One connection.
+
+    Attributes:
+        patience: how long the client is waited for; the same for all of a server.
+    """
+
+    patience = Patience()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """A client has come."""
@@ -66,8 +62,8 @@ class Protocol(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         super().connection_made(transport)
-        if len(self.connections) > MAX_CONNECTIONS:
-            self._refuse(503, f"the server holds {MAX_CONNECTIONS:,} connections already; try again in a moment", "retry-after: 1\r\n")
+        if len(self.connections) > self.patience.connections:
+            self._refuse(503, f"the server holds {self.patience.connections:,} connections already; try again in a moment", "retry-after: 1\r\n")
         else:
             self._begin()
 
@@ -116,7 +112,7 @@ class Protocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client does not read its answer as fast as it is written."""
         super().pause_writing()
-        self._write_timer.start(self.loop, WRITE_SECONDS, self.transport.abort)
+        self._write_timer.start(self.loop, self.patience.answer, self.transport.abort)
 
     def resume_writing(self) -> None:
         """It has read on."""
@@ -131,12 +127,12 @@ class Protocol(HttpToolsProtocol):
     def _begin(self) -> None:
         self._in_head = True
         self._head_bytes = 0
-        self._head_timer.start(self.loop, HEAD_SECONDS, self._head_late)
-        self._request_timer.start(self.loop, REQUEST_SECONDS, self.transport.abort)
+        self._head_timer.start(self.loop, self.patience.head, self._head_late)
+        self._request_timer.start(self.loop, self.patience.request, self.transport.abort)
 
     def _head_late(self) -> None:
         if self._head_bytes:
-            self._refuse(408, f"the headers of the request did not come within {HEAD_SECONDS:.0f} seconds")
+            self._refuse(408, f"the headers of the request did not come within {self.patience.head:g} seconds")
         else:
             self.transport.close()  # it never asked for anything
 
@@ -145,3 +141,12 @@ class Protocol(HttpToolsProtocol):
         head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n{headers}content-length: {len(body)}\r\n"
         self.transport.write(f"{head}connection: close\r\n\r\n{body}".encode())
         self.transport.close()
+
+
+def patient(given: Patience) -> type[Protocol]:
+    """Connections that wait so long for their clients."""
+
+    class _Patient(Protocol):
+        patience = given
+
+    return _Patient

@@ -14,6 +14,8 @@ from typing import Literal
 import uvicorn
 from starlette.types import ASGIApp
 
+from mosaic_telemetry.server.patience import Patience
+
 __all__ = ["bind", "run"]
 
 _STOP_SECONDS = 20
@@ -39,13 +41,13 @@ def bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def _http() -> type[asyncio.Protocol] | Literal["h11"]:
+def _http(patience: Patience) -> type[asyncio.Protocol] | Literal["h11"]:
     """How HTTP is spoken: with httptools where it is, and its limits; else with h11, which has some of its own."""
     try:
-        from mosaic_telemetry.server.protocol import Protocol
+        from mosaic_telemetry.server.protocol import patient
     except ImportError:
         return "h11"
-    return Protocol
+    return patient(patience)
 
 
 class _Server(uvicorn.Server):
@@ -61,18 +63,19 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
-def run(app: ASGIApp, bound: socket.socket, ready: Callable[[], None]) -> None:
+def run(app: ASGIApp, bound: socket.socket, ready: Callable[[], None], *, patience: Patience | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests that are under way.
 
     Args:
         app: the application.
         bound: the socket to listen on; closed at the end.
         ready: called when requests will be answered.
+        patience: how long clients are waited for, and how many are held.
     """
     config = uvicorn.Config(
         app,
         loop="auto",
-        http=_http(),
+        http=_http(patience or Patience()),
         lifespan="off",
         ws="none",
         access_log=False,

@@ -15,6 +15,7 @@ from typing import Any
 
 from mosaic_telemetry.engine import TRIAL_DAYS
 from mosaic_telemetry.engine.limits import Limit
+from mosaic_telemetry.server.patience import Patience
 
 __all__ = ["LOG_FORMATS", "LOG_LEVELS", "PREFIX", "Settings", "SettingsError", "read_file"]
 
@@ -23,6 +24,8 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
 
 _SLOWEST_SECONDS = 3600
+_MOST_CONNECTIONS = 1_000_000
+_PATIENCE = Patience()
 
 
 class SettingsError(ValueError):
@@ -72,15 +75,21 @@ class Settings:
         None, "Requests a second that one address (IPv6: one /64) may make in the long run; 0 for no limit. By default 0, with --public 20.", bounds=(0, None)
     )
     address_burst: int | None = _setting(None, "Requests that one address may make at once. By default 10 seconds' worth.", bounds=(1, None))
+    header_seconds: float = _setting(
+        _PATIENCE.head, "Seconds that a client has for the headers of a request, and from the opening of a connection.", bounds=(0, None)
+    )
+    body_seconds: float = _setting(_PATIENCE.body, "Seconds that a client has for the body of a request.", bounds=(0, None))
+    answer_seconds: float = _setting(_PATIENCE.answer, "Seconds that a client may leave an answer unread before the connection is cut.", bounds=(0, None))
+    connections: int = _setting(_PATIENCE.connections, "Connections that each worker holds at most; more are answered 503.", bounds=(1, _MOST_CONNECTIONS))
     otlp: bool = _setting(default=False, about="Take the OpenTelemetry of Claude Code, Codex and Gemini CLI as well: /v1/logs, /v1/metrics.")
     otlp_quiet: float = _setting(900.0, "Seconds without a word after which a task that came by --otlp counts as finished.", bounds=(0, None))
     metrics: bool = _setting(default=True, about="Whether /metrics is there, for Prometheus.")
 
     def __post_init__(self) -> None:
-        for name, lowest, highest in (("port", 0, 65535), ("workers", 1, 64)):
+        for name, lowest, highest in (("port", 0, 65535), ("workers", 1, 64), ("connections", 1, _MOST_CONNECTIONS)):
             if not lowest <= getattr(self, name) <= highest:
                 raise SettingsError(f"{name}: {getattr(self, name)} is none; give {lowest} to {highest}")
-        for name in ("otlp_quiet", "keep_days"):
+        for name in ("otlp_quiet", "keep_days", "header_seconds", "body_seconds", "answer_seconds"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise SettingsError(f"{name}: {value:g} is none; give a time above 0")
@@ -105,6 +114,11 @@ class Settings:
     def origins(self) -> list[str]:
         """The origins that may ask for predictions, one by one."""
         return _listed(self.cors_origins)
+
+    @property
+    def patience(self) -> Patience:
+        """How long clients are waited for, and how many are held."""
+        return Patience(self.header_seconds, self.body_seconds, self.answer_seconds, self.connections)
 
     @property
     def key_limit(self) -> Limit | None:

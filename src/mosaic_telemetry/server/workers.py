@@ -14,6 +14,7 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from mosaic_telemetry.engine import Engine
+from mosaic_telemetry.server.patience import Patience
 from mosaic_telemetry.server.run import bind, run
 from mosaic_telemetry.server.supervisor import Role, Supervisor
 
@@ -37,12 +38,14 @@ def reserve(host: str, port: int) -> socket.socket:
     return _sharing(first.family, address)
 
 
-def run_workers(
+def run_workers(  # noqa: PLR0913 - as the one process has them, and how many
     workers: int,
     reserved: socket.socket,
     make_app: Callable[[Engine], ASGIApp],
     open_engine: Callable[[bool], AbstractContextManager[Engine]],
     ready: Callable[[], None],
+    *,
+    patience: Patience | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT, with so many workers; returns the exit code.
 
@@ -52,11 +55,12 @@ def run_workers(
         make_app: the application on an engine.
         open_engine: a new engine, which keeps the cells itself or does not; called in each process.
         ready: called when requests will be answered.
+        patience: how long clients are waited for, and how many each worker holds.
     """
 
     def work(tell: Callable[[], None]) -> None:
         with open_engine(False) as engine:
-            run(make_app(engine), _listening(reserved), tell)
+            run(make_app(engine), _listening(reserved), tell, patience)
 
     def keep(tell: Callable[[], None]) -> None:
         stopped = threading.Event()
