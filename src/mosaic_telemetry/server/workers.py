@@ -60,7 +60,7 @@ def run_workers(  # noqa: PLR0913 - as the one process has them, and how many
 
     def work(tell: Callable[[], None]) -> None:
         with open_engine(False) as engine:
-            run(make_app(engine), _listening(reserved), tell, patience)
+            run(make_app(engine), _listening(reserved), tell, patience=patience)
 
     def keep(tell: Callable[[], None]) -> None:
         stopped = threading.Event()
