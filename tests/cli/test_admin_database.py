@@ -1,10 +1,30 @@
 import json
+from contextlib import closing
 
+import apsw
 import pytest
 from click.testing import CliRunner
+from support.postgres import PostgresServer, rows
 
 from mosaic_telemetry.cli.admin_database import COMMANDS
 from mosaic_telemetry.engine import open_engine
+from mosaic_telemetry.engine.store.sqlite.migrations import APPLICATION_ID, STEPS
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    """A PostgreSQL server."""
+    server = PostgresServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def postgres_url(postgres):
+    """An empty database of PostgreSQL."""
+    url = postgres.database()
+    yield url
+    postgres.drop(url)
 
 
 @pytest.fixture
@@ -49,3 +69,42 @@ def test_backups_of_postgresql_are_its_own_tools_work(run, tmp_path):
     code, output = run("backup", tmp_path / "b", database="postgresql://u:secret@127.0.0.1:1/x")
     assert (code, "pg_dump" in output) == (2, True)
     assert "secret" not in output
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A SQLite file as the first version made it."""
+    path = tmp_path / "old.db"
+    with closing(apsw.Connection(str(path))) as connection:
+        connection.execute(STEPS[0])
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1")
+    return path
+
+
+def test_migrate_says_what_is_to_be_done_and_does_it(run, old):
+    for _ in range(2):  # to look changes nothing
+        code, output = run("migrate", "--check", database=old)
+        assert (code, output) == (1, f"Error: {old}: the tables are at version 1, {len(STEPS)} is needed; run `mosaic-telemetry admin migrate`\n")
+    code, output = run("migrate", "--json", database=old)
+    assert (code, json.loads(output)) == (0, {"database": str(old), "version": len(STEPS), "needed": len(STEPS), "was": 1})
+    assert run("migrate", "--check", database=old)[0] == 0
+    assert "nothing to do" in run("migrate", database=old)[1]
+    assert names(old) == []
+
+
+def test_migrate_names_a_database_that_is_none_and_a_newer_one(run, tmp_path, old):
+    assert run("migrate", database=tmp_path / "no.db") == (1, f"Error: there is no database at {tmp_path / 'no.db'}\n")
+    assert not (tmp_path / "no.db").exists()
+    with closing(apsw.Connection(str(old))) as connection:
+        connection.execute(f"PRAGMA user_version = {len(STEPS) + 1}")
+    code, output = run("migrate", "--check", database=old)
+    assert (code, "newer mosaic-telemetry" in output) == (1, True)
+
+
+def test_migrate_on_postgresql(run, postgres_url):
+    code, output = run("migrate", "--check", "--json", database=postgres_url)
+    assert (code, json.loads(output.partition("Error")[0])["version"]) == (1, 0)
+    assert rows(postgres_url, "SELECT to_regclass('events')") == [(None,)]
+    code, output = run("migrate", database=postgres_url)
+    assert (code, "brought from version 0 to" in output) == (0, True)
+    assert run("migrate", "--check", database=postgres_url)[0] == 0

@@ -1,4 +1,4 @@
-"""`mosaic-telemetry admin backup | restore | copy`: a database as a whole."""
+"""`mosaic-telemetry admin migrate | backup | restore | copy`: a database as a whole."""
 
 from __future__ import annotations
 
@@ -76,7 +76,39 @@ def copy(target: Database, database: Database, *, as_json: bool) -> None:
     _say({"rows": rows}, "\n".join(f"{count:>12,}  {name}" for name, count in rows.items()) + "\nthe same in both, row by row", as_json=as_json)
 
 
-COMMANDS = (backup, restore, copy)
+@click.command("migrate", short_help="Bring a database's tables up to this version.")
+@click.option("--check", is_flag=True, help="Change nothing; exit with 1 where there is something to do.")
+@database_option
+@json_option
+def migrate(database: Database, *, check: bool, as_json: bool) -> None:
+    """Bring the tables up to this version, before a server does it when it starts: as a whole or not at all, and never back.
+
+    \b
+    Examples:
+      mosaic-telemetry admin migrate --check
+      mosaic-telemetry admin migrate --database postgresql:///telemetry
+    """
+    from mosaic_telemetry.engine import name_of
+    from mosaic_telemetry.engine.store.opening import open_store
+    from mosaic_telemetry.engine.store.version import tables_version
+
+    name = name_of(database)
+    with _in_one_line():
+        found, wanted = tables_version(database)
+        if found < wanted and not check:
+            open_store(database).close()
+    answer = {"database": name, "version": found if check else wanted, "needed": wanted, "was": found}
+    if found == wanted:
+        _say(answer, f"{name}: the tables are at version {wanted}; there is nothing to do", as_json=as_json)
+    elif not check:
+        _say(answer, f"{name}: the tables were brought from version {found} to {wanted}", as_json=as_json)
+    else:
+        if as_json:
+            print_json(answer)
+        raise click.ClickException(f"{name}: the tables are at version {found}, {wanted} is needed; run `mosaic-telemetry admin migrate`")
+
+
+COMMANDS = (migrate, backup, restore, copy)
 """To be added to `admin`."""
 
 

@@ -7,7 +7,7 @@ import asyncpg
 from mosaic_telemetry.engine.errors import DatabaseError
 from mosaic_telemetry.engine.store.postgres.connection import connect, named
 
-__all__ = ["LOCK", "STEPS", "migrate"]
+__all__ = ["LOCK", "STEPS", "migrate", "version_of"]
 
 LOCK = 0x4D6F5465
 """The first half of the keys of our advisory locks ("MoTe"); the second tells them apart."""
@@ -172,12 +172,12 @@ async def migrate(dsn: str) -> None:
     try:
         if (server := connection.get_server_version()).major < _OLDEST:
             raise DatabaseError(f"{named(dsn)} is PostgreSQL {server.major}; {_OLDEST} or later is needed")
-        if await _version(connection, dsn) == len(STEPS):
+        if await version_of(connection, dsn) == len(STEPS):
             return
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK, _MIGRATING)
             await connection.execute("CREATE TABLE IF NOT EXISTS mosaic_telemetry_tables (version integer NOT NULL)")
-            version = await _version(connection, dsn)
+            version = await version_of(connection, dsn)
             for step in STEPS[version:]:
                 await connection.execute(step)
             await connection.execute("DELETE FROM mosaic_telemetry_tables")
@@ -186,7 +186,12 @@ async def migrate(dsn: str) -> None:
         await connection.close()
 
 
-async def _version(connection: asyncpg.Connection, dsn: str) -> int:
+async def version_of(connection: asyncpg.Connection, dsn: str) -> int:
+    """The step at which a database stands; 0 for one without our tables.
+
+    Raises:
+        DatabaseError: a newer version of this program made its tables.
+    """
     if await connection.fetchval("SELECT to_regclass('mosaic_telemetry_tables')") is None:
         return 0
     version: int = await connection.fetchval("SELECT coalesce(max(version), 0) FROM mosaic_telemetry_tables")

@@ -6,7 +6,7 @@ import apsw
 
 from mosaic_telemetry.engine.errors import DatabaseError
 
-__all__ = ["APPLICATION_ID", "STEPS", "migrate"]
+__all__ = ["APPLICATION_ID", "STEPS", "migrate", "version_of"]
 
 APPLICATION_ID = 0x4D6F5465  # "MoTe", so that another program's database is never taken for ours
 
@@ -210,16 +210,21 @@ def migrate(connection: apsw.Connection, path: str) -> None:
     Raises:
         DatabaseError: the database belongs to another program, or to a newer version of this one.
     """
-    if _version(connection, path) == len(STEPS):
+    if version_of(connection, path) == len(STEPS):
         return
     connection.execute("BEGIN IMMEDIATE")
-    for step in STEPS[_version(connection, path) :]:
+    for step in STEPS[version_of(connection, path) :]:
         connection.execute(step)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {len(STEPS)}")
     connection.execute("COMMIT")
 
 
-def _version(connection: apsw.Connection, path: str) -> int:
+def version_of(connection: apsw.Connection, path: str) -> int:
+    """The step at which a database stands; 0 for an empty one.
+
+    Raises:
+        DatabaseError: as `migrate`.
+    """
     owner = connection.pragma("application_id")
     version: int = connection.pragma("user_version")
     if owner != APPLICATION_ID and (owner or version or connection.execute("SELECT count(*) FROM sqlite_schema").get):
