@@ -12,7 +12,7 @@ from mosaic_telemetry.cli.common import Database, DatabaseParam, database_option
 
 __all__ = ["COMMANDS"]
 
-_force_option = click.option("--force", is_flag=True, help="Take the place of a file that is there.")
+_force_option = click.option("--force", is_flag=True, help="Take the place of what is there.")
 
 
 @click.command("backup", short_help="Write a backup; also while a server runs.")
@@ -23,15 +23,18 @@ _force_option = click.option("--force", is_flag=True, help="Take the place of a 
 def backup(output: Path, database: Database, *, force: bool, as_json: bool) -> None:
     """Write the database as it is at this moment to the file OUTPUT, for this user alone; also while a server runs.
 
+    Of a PostgreSQL database that is a dump in the custom format of pg_dump, which has to be installed.
+
     \b
     Examples:
       mosaic-telemetry admin backup telemetry-backup.db
       mosaic-telemetry admin backup --force /var/backups/telemetry.db --json
+      mosaic-telemetry admin backup t.dump --database postgresql:///telemetry
     """
     from mosaic_telemetry.engine.backups import back_up
 
     with _in_one_line():
-        back_up(_file(database, "pg_dump --format=custom"), output, force=force)
+        back_up(database, output, force=force)
     _say({"backup": str(output), "bytes": output.stat().st_size}, f"{output}  {output.stat().st_size:,} bytes", as_json=as_json)
 
 
@@ -43,16 +46,18 @@ def backup(output: Path, database: Database, *, force: bool, as_json: bool) -> N
 def restore(source: Path, database: Database, *, force: bool, as_json: bool) -> None:
     """Make the database from BACKUP, which is checked first. Stop the server before.
 
+    A PostgreSQL database has to be empty, or with --force its tables are replaced; pg_restore has to be installed.
+
     \b
     Example:
       mosaic-telemetry admin restore telemetry-backup.db --force
     """
+    from mosaic_telemetry.engine import name_of
     from mosaic_telemetry.engine.backups import restore as put_back
 
-    path = _file(database, "pg_restore")
     with _in_one_line():
-        put_back(source, path, force=force)
-    _say({"restored": str(path)}, f"restored {path}", as_json=as_json)
+        put_back(source, database, force=force)
+    _say({"restored": name_of(database)}, f"restored {name_of(database)}", as_json=as_json)
 
 
 @click.command("copy", short_help="Copy a database into an empty one, of either kind.")
@@ -110,12 +115,6 @@ def migrate(database: Database, *, check: bool, as_json: bool) -> None:
 
 COMMANDS = (migrate, backup, restore, copy)
 """To be added to `admin`."""
-
-
-def _file(database: Database, instead: str) -> Path:
-    if isinstance(database, Path):
-        return database
-    raise click.UsageError(f"this is for a SQLite file; for PostgreSQL use its own {instead}, or `admin copy` into a file")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Backups of a SQLite database: a file that is whole and private, made while servers write, and put back only where it is sound."""
+"""Backups: a file that is whole and private, made while servers write, and put back only where it is sound."""
 
 from __future__ import annotations
 
@@ -10,23 +10,33 @@ from pathlib import Path
 import apsw
 
 from mosaic_telemetry.engine.errors import DatabaseError
+from mosaic_telemetry.engine.store.opening import CLICKHOUSE, is_url
 from mosaic_telemetry.engine.store.sqlite.connection import in_words
 from mosaic_telemetry.engine.store.sqlite.migrations import APPLICATION_ID, STEPS
 
 __all__ = ["back_up", "restore"]
 
 
-def back_up(database: Path, output: Path, *, force: bool = False) -> None:
+def back_up(database: Path | str, output: Path, *, force: bool = False) -> None:
     """Write a database as it is at this moment into a file that only this user can read; there as a whole or not at all.
 
     Args:
-        database: a SQLite file, which others may be writing.
+        database: a SQLite file or the URL of a PostgreSQL database, which others may be writing.
         output: the file to make.
         force: whether it may take the place of one that is there.
 
     Raises:
-        DatabaseError: there is no such database, the file is there already, or cannot be written.
+        DatabaseError: there is no such database, the file is there already, or cannot be written; `pg_dump` is not there or failed.
+        ModuleNotFoundError: the extra `postgres` is not installed.
     """
+    if is_url(database):
+        _refuse_clickhouse(str(database))
+        from mosaic_telemetry.engine.store.postgres.dumps import dump
+
+        with _in_place(output, force=force) as part:
+            dump(str(database), part)
+        return
+    database = Path(database)
     _check(database)
     with _in_place(output, force=force) as part:
         with in_words(database), closing(apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READWRITE)) as source:
@@ -35,17 +45,26 @@ def back_up(database: Path, output: Path, *, force: bool = False) -> None:
         _check(part)
 
 
-def restore(backup: Path, database: Path, *, force: bool = False) -> None:
+def restore(backup: Path, database: Path | str, *, force: bool = False) -> None:
     """Put a backup in a database's place, after it was found to be sound. No server may be using the database.
 
     Args:
-        backup: what `back_up` made.
-        database: the SQLite file to make.
-        force: whether it may take the place of one that is there.
+        backup: what `back_up` made of a database of the same kind.
+        database: the SQLite file to make, or the URL of an empty PostgreSQL database.
+        force: whether it may take the place of what is there.
 
     Raises:
-        DatabaseError: the backup is damaged or none of ours, the database is there already, or cannot be written.
+        DatabaseError: the backup is damaged or none of ours, the database is there already, or cannot be written; `pg_restore` is not
+            there or failed.
+        ModuleNotFoundError: the extra `postgres` is not installed.
     """
+    if is_url(database):
+        _refuse_clickhouse(str(database))
+        from mosaic_telemetry.engine.store.postgres.dumps import put_back
+
+        put_back(backup, str(database), force=force)
+        return
+    database = Path(database)
     _check(backup)
     with _in_place(database, force=force) as part:
         with in_words(backup), closing(apsw.Connection(str(backup), flags=apsw.SQLITE_OPEN_READWRITE)) as source:
@@ -53,6 +72,11 @@ def restore(backup: Path, database: Path, *, force: bool = False) -> None:
         _check(part)
         for name in ("-wal", "-shm"):  # of the database that goes: they do not belong to the one that comes
             database.with_name(database.name + name).unlink(missing_ok=True)
+
+
+def _refuse_clickhouse(database: str) -> None:
+    if database.startswith(CLICKHOUSE):
+        raise DatabaseError("ClickHouse has its own BACKUP and RESTORE for the events; back up the database of the accounts here, after it")
 
 
 @contextmanager
