@@ -41,6 +41,9 @@ class ClaudeCode(Harness):
         edit = {"file_path": str(path), "old_string": path.read_text(), "new_string": text}
         return Call("Read", {"file_path": str(path)}), Call("Edit", edit)
 
+    def subagent(self, task):
+        return Call("Agent", {"description": task, "prompt": task, "subagent_type": "general-purpose"})
+
     def place(self, home):
         return home / ".claude"
 

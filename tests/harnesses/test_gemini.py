@@ -41,6 +41,12 @@ class Gemini(Harness):
     def write(self, path, text):
         return (Call("write_file", {"file_path": str(path), "content": text}),)
 
+    def subagent(self, task):
+        return Call("invoke_agent", {"agent_name": "generalist", "prompt": task})
+
+    def report(self, text):
+        return (Call("complete_task", {"result": {"response": text}}),)
+
     def place(self, home):
         return home / ".gemini"
 

@@ -44,6 +44,9 @@ class OpenCode(Harness):
     def write(self, path, text):
         return (Call("edit", {"filePath": str(path), "oldString": path.read_text(), "newString": text}),)
 
+    def subagent(self, task):
+        return Call("task", {"description": task, "prompt": task, "subagent_type": "general"})
+
     def place(self, home):
         return home / ".local" / "share" / "opencode"
 

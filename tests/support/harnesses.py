@@ -1,4 +1,4 @@
-"""Real harnesses at work: four tasks in one session of a harness, answered by a model API of our own; then what is collected of it.
+"""Real harnesses at work: a few tasks in one session of a harness, answered by a model API of our own; then what is collected of it.
 
 The tasks tell apart what a collector could mix up: every answer uses other numbers of every class of tokens, the first request fails
 and is tried again, tests really fail and pass, and nineteen tool calls make a small task where twenty make a larger one.
@@ -68,6 +68,14 @@ class Harness(ABC):
     def write(self, path: Path, text: str) -> tuple[Call, ...]:
         """The tool calls that give a file a new text."""
 
+    def subagent(self, task: str) -> Call | None:  # noqa: ARG002 - for those that have subagents
+        """The tool call that gives a task to a subagent; None for a harness that has none, or none that answers in a fixed order."""
+        return None
+
+    def report(self, text: str) -> tuple[Call, ...]:  # noqa: ARG002 - for those that need it
+        """The tool calls by which a subagent ends; none where it just stops."""
+        return ()
+
     @abstractmethod
     def place(self, home: Path) -> Path:
         """What its collector is given."""
@@ -101,21 +109,27 @@ def jobs_for(harness: Harness, project: Path) -> list[Job]:
         [tuple(looks), tuple(looks), ()],
         [()],
     ]
+    task = harness.subagent("Count the files")
+    if task is not None:
+        script.insert(3, [(task,), (looks[0],), harness.report("Three files."), ()])
     answers: list[list[Reply]] = []
     number = 0
     for turns in script:
         answers.append([])
         for calls in turns:
             number += 1
-            answers[-1].append(Reply(text=f"Answer {number}.", calls=calls, used=harness.used(number)))
+            beneath = task in turns[0] and 0 < len(answers[-1]) < len(turns) - 1
+            answers[-1].append(Reply(text=f"Answer {number}.", calls=calls, used=harness.used(number), subagent=beneath))
     answers[0][0] = Reply(status=503)
     tested = {"quality_gates_run": ["test"], "complexity": "low"}
     none = {"quality_gates_run": [], "quality_gates_failed": [], "outcome": "success"}
+    counted = [Job("Count the files", answers[3], {**none, "complexity": "low"})] if task else []
     return [
         Job("Fix the failing test", answers[0], {**tested, "quality_gates_failed": [], "outcome": "success", "language": "python", "task_type": "debugging"}),
         Job("Debug why broken.py fails", answers[1], {**tested, "quality_gates_failed": ["test"], "outcome": "failure", "task_type": "debugging"}),
         Job("Review the folder", answers[2], {**none, "complexity": "medium"}),
-        Job("Explain what calc.py does", answers[3], {**none, "complexity": "low"}),
+        *counted,
+        Job("Explain what calc.py does", answers[-1], {**none, "complexity": "low"}),
     ]
 
 
@@ -126,7 +140,15 @@ def work(harness: Harness, program: Path, home: Path, api: ModelApi, jobs: Seque
     """
     due = 0
     with ClosedProxy() as proxy:
-        env = {"PATH": os.environ["PATH"], "HOME": str(home), "NO_COLOR": "1", **proxy.environment, **harness.settings(home, api.url)}
+        (home / "tmp").mkdir()
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "TMPDIR": str(home / "tmp"),
+            "NO_COLOR": "1",
+            **proxy.environment,
+            **harness.settings(home, api.url),
+        }
         for job in jobs:
             words = [str(program), *harness.words(job.prompt, again=job is not jobs[0])]
             done = subprocess.run(words, env=env, cwd=home / "project", stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180, check=False)

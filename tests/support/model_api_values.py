@@ -64,12 +64,14 @@ class Reply:
         calls: the tools it asks for, all at once; none when it is done.
         used: the tokens that the answer costs.
         status: the HTTP status; other than 200 the request fails with it, costs nothing, and the harness tries again.
+        subagent: whether a subagent is meant to hear it. The API cannot know; what is collected must.
     """
 
     text: str = ""
     calls: tuple[Call, ...] = ()
     used: Used = Used()
     status: int = 200
+    subagent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
