@@ -13,9 +13,8 @@ from typing import Any, Literal
 from mosaic_telemetry.engine.accounts import Accounts, Credentials
 from mosaic_telemetry.engine.accuracy import accuracy_as_json, read_records
 from mosaic_telemetry.engine.advising import standings
+from mosaic_telemetry.engine.asking import read_queries
 from mosaic_telemetry.engine.background import Background
-from mosaic_telemetry.engine.decode import parse_json
-from mosaic_telemetry.engine.errors import FormError
 from mosaic_telemetry.engine.federation import LEAST_CONTRIBUTORS, Prior, Priors, Published, to_publish
 from mosaic_telemetry.engine.keeping import PUBLIC, Keeper, Retention
 from mosaic_telemetry.engine.known import KnownLadders
@@ -30,15 +29,7 @@ from mosaic_telemetry.engine.standing import Admission
 from mosaic_telemetry.engine.store import Instance, IntakeKey, Store, StoredCell, TotalKey, Totals
 from mosaic_telemetry.engine.store.opening import open_store
 from mosaic_telemetry.forecast import CellKey, Standing
-from mosaic_telemetry.schema import (
-    BatchEventResponse,
-    BatchPredictionRequest,
-    PredictionQuery,
-    PredictionResponse,
-    TaskCompletionEvent,
-    ValidationError,
-    from_dict,
-)
+from mosaic_telemetry.schema import BatchEventResponse, PredictionQuery, PredictionResponse, TaskCompletionEvent
 
 __all__ = ["Engine", "open_engine"]
 
@@ -111,10 +102,7 @@ class Engine:
             BrokenJsonError: the body is no JSON.
             FormError: it is no batch of 1 to 50 queries; the text names what is wrong.
         """
-        try:
-            return from_dict(BatchPredictionRequest, parse_json(body)).queries
-        except ValidationError as error:
-            raise FormError("; ".join(map(str, error.errors))) from error
+        return read_queries(body)
 
     def predict(self, queries: Sequence[PredictionQuery], prior: Prior | None = None) -> list[PredictionResponse]:
         """One answer per query, in their order.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mosaic_telemetry.engine.store import StoredCell
 from mosaic_telemetry.forecast import (
@@ -40,16 +40,17 @@ class Ladder:
         stored: the cell of each level; None where it is empty or not needed.
         summaries: what may be said of it; None likewise, and where a public server does not show it.
         recent: whether the exact level's numbers are, in part, of its recent tasks alone.
+        level: the most specific level with enough data to answer, or `NO_DATA`.
     """
 
     stored: Sequence[StoredCell | None]
     summaries: Sequence[Summary | None]
     recent: bool
+    level: int = field(init=False)
 
-    @property
-    def level(self) -> int:
-        """The most specific level with enough data to answer, or `NO_DATA`."""
-        return next((level for level, summary in enumerate(self.summaries) if summary and summary.events >= ENOUGH), NO_DATA)
+    def __post_init__(self) -> None:
+        level = next((level for level, summary in enumerate(self.summaries) if summary and summary.events >= ENOUGH), NO_DATA)
+        object.__setattr__(self, "level", level)  # once: every answer asks for it several times
 
     @property
     def question(self) -> Question:

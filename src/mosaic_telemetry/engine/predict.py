@@ -70,8 +70,8 @@ def predict(  # noqa: PLR0913 - what an answer depends on; those that seldom mat
     questions = [ladder.question_beside(said.outside if said else None) for ladder, said in zip(ladders, theirs, strict=True)]
     data = iter(answer([question for question, there in zip(questions, known, strict=True) if there], constants, calibrations))
     return [
-        _response(query, ladder, next(data) if there else None, calibrations or {}, window_days=window_days, said=said)
-        for query, ladder, there, said in zip(queries, ladders, known, theirs, strict=True)
+        _response(query, ladder, next(data) if there else None, settled, window_days=window_days, said=said)
+        for query, ladder, there, settled, said in zip(queries, ladders, known, _settled(ladders, calibrations or {}), theirs, strict=True)
     ]
 
 
@@ -101,7 +101,7 @@ def _response(  # noqa: PLR0913 - all that an answer tells of
     query: PredictionQuery,
     ladder: Ladder,
     data: PredictionData | None,
-    calibrations: Mapping[str, Calibration],
+    settled: int,
     *,
     window_days: float | None,
     said: _Said | None,
@@ -120,7 +120,7 @@ def _response(  # noqa: PLR0913 - all that an answer tells of
             fallback_note=_note(query, level, said.prior if said else None),
             contributors=stored.instances if stored else None,
             window=_window(ladder, window_days) if stored else None,
-            calibration=_calibration(ladder, calibrations) if stored else None,
+            calibration={"forecasts": settled} if stored else None,
             prior=said.prior if said else None,
         ),
     )
@@ -143,11 +143,11 @@ def _window(ladder: Ladder, window_days: float | None) -> Mapping[str, float]:
     return {**days, "half_life_days": HALF_LIFE_DAYS, **recent}
 
 
-def _calibration(ladder: Ladder, calibrations: Mapping[str, Calibration]) -> Mapping[str, float]:
-    """How many earlier forecasts from samples of this size have been held against what came."""
-    own = next((summary.events for summary in ladder.summaries if summary and summary.events), 0)
-    size = CLASSES[int(class_of([own])[0])]
-    return {"forecasts": sum(calibration.settled_of(size) for calibration in calibrations.values())}
+def _settled(ladders: Sequence[Ladder], calibrations: Mapping[str, Calibration]) -> list[int]:
+    """How many earlier forecasts from samples of each one's size have been held against what came."""
+    own = [next((summary.events for summary in ladder.summaries if summary and summary.events), 0) for ladder in ladders]
+    settled = [sum(calibration.settled_of(size) for calibration in calibrations.values()) for size in CLASSES]
+    return [settled[number] for number in class_of(own)]
 
 
 def _iso(milliseconds: int) -> str:
