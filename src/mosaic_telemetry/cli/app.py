@@ -37,7 +37,7 @@ COMMANDS = {
 }
 
 
-_EXTRAS = {"arro3": "parquet", "cryptography": "federation", "genai_prices": "cli", "mcp": "mcp", "rich": "cli"} | dict.fromkeys(
+_EXTRAS = {"arro3": "parquet", "cryptography": "federation", "genai_prices": "cli", "mcp": "mcp", "opentelemetry": "tracing", "rich": "cli"} | dict.fromkeys(
     ("apsw", "msgspec", "numpy", "starlette", "uvicorn"), "server"
 )
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import os
 import socket
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import click
+from starlette.types import ASGIApp
 
 from mosaic_telemetry.cli.common import Database, json_option, place_of
 from mosaic_telemetry.cli.database import database_option, open_database
 from mosaic_telemetry.cli.settings import settings_from, settings_options
 from mosaic_telemetry.engine import Admission, Engine, Retention, name_of
-from mosaic_telemetry.server import bind, create_app, reserve, run, run_workers
+from mosaic_telemetry.server import Settings, bind, create_app, reserve, run, run_workers
 from mosaic_telemetry.server.logs import configure
 from mosaic_telemetry.server.metrics import shared_metrics
+from mosaic_telemetry.server.tracing import open_tracing
 
 __all__ = ["command"]
 
@@ -58,13 +62,7 @@ def command(database: Database, *, as_json: bool, **values: Any) -> None:
         if "admin_key" in told:
             click.echo(f"admin key {told['admin_key']} (not shown again; `mosaic-telemetry admin create-admin-key` makes another)")
 
-    extend = None
-    if settings.otlp:
-        from mosaic_telemetry.cli.otlp import add_receiver
-
-        place = place_of(database)
-        extend = partial(add_receiver, path=place.with_name(f"{place.name}-otlp"), quiet_s=settings.otlp_quiet)
-    make_app = partial(create_app, settings=settings, extend=extend)
+    made = _app_maker(settings, database)
 
     def opened(*, keep: bool) -> AbstractContextManager[Engine]:
         retention = Retention(event_days=settings.keep_days)
@@ -75,12 +73,32 @@ def command(database: Database, *, as_json: bool, **values: Any) -> None:
             if not settings.admin_key and (key := engine.accounts.make_admin_key(actor="server")):
                 told["admin_key"] = key
             if workers == 1:
-                run(make_app(engine), bound, ready, patience=settings.patience)
+                with made(engine) as app:
+                    run(app, bound, ready, patience=settings.patience)
                 return
         # The database was made or brought up to date, and is closed again: no connection may pass through a fork.
-        code = run_workers(workers, bound, make_app, lambda keep: opened(keep=keep), ready, patience=settings.patience)
+        code = run_workers(workers, bound, made, lambda keep: opened(keep=keep), ready, patience=settings.patience)
     if code:
         raise SystemExit(code)
+
+
+def _app_maker(settings: Settings, database: Database) -> Callable[[Engine], AbstractContextManager[ASGIApp]]:
+    """What makes the application, in the process that will run it."""
+    extend = None
+    if settings.otlp:
+        from mosaic_telemetry.cli.otlp import add_receiver
+
+        place = place_of(database)
+        extend = partial(add_receiver, path=place.with_name(f"{place.name}-otlp"), quiet_s=settings.otlp_quiet)
+    if settings.trace_endpoint:
+        import_module("mosaic_telemetry.server.spans")  # now, so that an extra that is missing is said in one line
+
+    @contextmanager
+    def made(engine: Engine) -> Iterator[ASGIApp]:
+        with open_tracing(settings.trace_endpoint, os.environ) as tracing:
+            yield create_app(engine, settings, extend, tracing)
+
+    return made
 
 
 def _bound(host: str, port: int, *, alone: bool) -> socket.socket:

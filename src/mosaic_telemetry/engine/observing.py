@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-__all__ = ["Observer", "Unobserved"]
+__all__ = ["Observer", "Observers", "Unobserved"]
 
 
 class Observer(Protocol):
@@ -33,3 +34,30 @@ class Unobserved:
     def stored(self, events: int, seconds: float) -> None: ...
 
     def commit(self, batches: int, seconds: float) -> None: ...
+
+
+class Observers:
+    """Several who listen.
+
+    Args:
+        each: those who are told.
+    """
+
+    def __init__(self, each: Sequence[Observer]) -> None:
+        self._each = each
+
+    def events(self, result: str, events: int) -> None:
+        for observer in self._each:
+            observer.events(result, events)
+
+    def handed_over(self, events: int) -> None:
+        for observer in self._each:
+            observer.handed_over(events)
+
+    def stored(self, events: int, seconds: float) -> None:
+        for observer in self._each:
+            observer.stored(events, seconds)
+
+    def commit(self, batches: int, seconds: float) -> None:
+        for observer in self._each:
+            observer.commit(batches, seconds)

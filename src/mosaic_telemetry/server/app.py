@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from mosaic_telemetry.engine import Engine
+from mosaic_telemetry.engine.observing import Observers
 from mosaic_telemetry.server.admin import ROUTES as ADMIN
 from mosaic_telemetry.server.advice import budget, compare, score
 from mosaic_telemetry.server.answers import Answers
@@ -29,6 +30,7 @@ from mosaic_telemetry.server.predictions import predict_batch, predict_one
 from mosaic_telemetry.server.settings import Settings
 from mosaic_telemetry.server.state import State
 from mosaic_telemetry.server.totals import daily_totals
+from mosaic_telemetry.server.tracing import Tracing, Untraced
 
 __all__ = ["ROUTES", "create_app"]
 
@@ -51,26 +53,30 @@ ROUTES = [
 ]
 
 
-def create_app(engine: Engine, settings: Settings | None = None, extend: Callable[[Starlette], object] | None = None) -> ASGIApp:
+def create_app(
+    engine: Engine, settings: Settings | None = None, extend: Callable[[Starlette], object] | None = None, tracing: Tracing | None = None
+) -> ASGIApp:
     """The application on an engine.
 
     Args:
         engine: does the work; it stays the caller's to close.
         settings: how the operator wants it done.
         extend: called with the routed application, to add routes to it, before that is wrapped into what all answers have in common.
+        tracing: makes spans of requests, predictions and commits; it stays the caller's to close.
     """
-    settings = settings or Settings()
+    settings, tracing = settings or Settings(), tracing or Untraced()
     metrics = Metrics() if settings.metrics else None
     app = Starlette(routes=ROUTES, exception_handlers=HANDLERS)
     app.router.redirect_slashes = False
     app.state.engine = engine
     app.state.readers = Readers()
-    app.state.answers = Answers(engine.predict)
-    app.state.shared = State(engine, settings, metrics)
-    if metrics:
-        engine.observe(metrics)
+    app.state.answers = Answers(tracing.around("predict", engine.predict))
+    app.state.shared = State(engine, settings, metrics, tracing)
+    observers = [observer for observer in (metrics, tracing if tracing.is_on else None) if observer]
+    if observers:
+        engine.observe(observers[0] if len(observers) == 1 else Observers(observers))
     if extend:
         extend(app)
-    outer: ASGIApp = Manners(Packing(AddressLimit(app, engine, settings, metrics)), app, settings, metrics)
+    outer: ASGIApp = Manners(tracing.requests(Packing(AddressLimit(app, engine, settings, metrics))), app, settings, metrics)
     # Outermost, so that all of the above sees the client's address instead of the proxy's.
     return ProxyHeadersMiddleware(outer, settings.proxies) if settings.proxies else outer  # type: ignore[arg-type, return-value]  # uvicorn names the same types anew

@@ -13,14 +13,15 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-__all__ = ["CONTENT_TYPE", "Metrics", "shared_metrics"]
+__all__ = ["CONTENT_TYPE", "METHODS", "Metrics", "shared_metrics"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _FILES = "PROMETHEUS_MULTIPROC_DIR"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
-_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST"})
+METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST"})
+"""Methods that are told by their names: a client may make up any other."""
 
 
 @contextmanager
@@ -58,7 +59,7 @@ class Metrics:
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; `route` is the path's pattern, so that nobody can make up labels without end."""
-        self._requests.labels(method if method in _METHODS else "other", route or "none", str(status)).inc()
+        self._requests.labels(method if method in METHODS else "other", route or "none", str(status)).inc()
         self._seconds.labels(route or "none").observe(seconds)
 
     def events(self, result: str, events: int) -> None:

@@ -84,6 +84,10 @@ class Settings:
     otlp: bool = _setting(default=False, about="Take the OpenTelemetry of Claude Code, Codex and Gemini CLI as well: /v1/logs, /v1/metrics.")
     otlp_quiet: float = _setting(900.0, "Seconds without a word after which a task that came by --otlp counts as finished.", bounds=(0, None))
     metrics: bool = _setting(default=True, about="Whether /metrics is there, for Prometheus.")
+    trace_endpoint: str = _setting(
+        "",
+        "Address to send OpenTelemetry traces to, by OTLP over HTTP, such as http://localhost:4318; by default to OTEL_EXPORTER_OTLP_ENDPOINT, or nowhere.",
+    )
 
     def __post_init__(self) -> None:
         for name, lowest, highest in (("port", 0, 65535), ("workers", 1, 64), ("connections", 1, _MOST_CONNECTIONS)):
@@ -98,6 +102,7 @@ class Settings:
                 raise SettingsError(f"{name}: {getattr(self, name)!r} is none; give one of {', '.join(choices)}")
         if self.admin_key and len(self.admin_key) < 32:
             raise SettingsError("admin_key: it is too short to be safe; give at least 32 characters, such as `mosaic-telemetry admin create-admin-key` makes")
+        _check_endpoint(self.trace_endpoint)
         _check_networks(self.proxies)
         for whose, limit in (("key", self.key_limit), ("address", self.address_limit)):
             if limit and limit.burst / limit.rate > _SLOWEST_SECONDS:
@@ -129,6 +134,11 @@ class Settings:
     def address_limit(self) -> Limit | None:
         """How many requests one address may make."""
         return _limit(self.address_rate, self.address_burst, 20.0 if self.public else 0.0)
+
+
+def _check_endpoint(endpoint: str) -> None:
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        raise SettingsError("trace_endpoint: it begins neither with http:// nor with https://; give an address such as http://localhost:4318")
 
 
 def _check_networks(networks: list[str]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
 from mosaic_telemetry.engine import Engine
 from mosaic_telemetry.server.metrics import Metrics
 from mosaic_telemetry.server.settings import Settings
+from mosaic_telemetry.server.tracing import Tracing, Untraced
 
 __all__ = ["State", "state_of"]
 
@@ -21,11 +22,13 @@ class State:
         engine: does the work.
         settings: how the operator wants it done.
         metrics: where it is counted; None for nowhere.
+        tracing: makes spans of it.
     """
 
     engine: Engine
     settings: Settings
     metrics: Metrics | None
+    tracing: Tracing = field(default_factory=Untraced)
 
 
 def state_of(request: Request) -> State:

@@ -41,7 +41,7 @@ def reserve(host: str, port: int) -> socket.socket:
 def run_workers(  # noqa: PLR0913 - as the one process has them, and how many
     workers: int,
     reserved: socket.socket,
-    make_app: Callable[[Engine], ASGIApp],
+    make_app: Callable[[Engine], AbstractContextManager[ASGIApp]],
     open_engine: Callable[[bool], AbstractContextManager[Engine]],
     ready: Callable[[], None],
     *,
@@ -52,15 +52,15 @@ def run_workers(  # noqa: PLR0913 - as the one process has them, and how many
     Args:
         workers: how many processes answer requests.
         reserved: the address, from `reserve`; it stays the caller's to close.
-        make_app: the application on an engine.
+        make_app: the application on an engine, as long as it is used; called in each process.
         open_engine: a new engine, which keeps the cells itself or does not; called in each process.
         ready: called when requests will be answered.
         patience: how long clients are waited for, and how many each worker holds.
     """
 
     def work(tell: Callable[[], None]) -> None:
-        with open_engine(False) as engine:
-            run(make_app(engine), _listening(reserved), tell, patience=patience)
+        with open_engine(False) as engine, make_app(engine) as app:
+            run(app, _listening(reserved), tell, patience=patience)
 
     def keep(tell: Callable[[], None]) -> None:
         stopped = threading.Event()
