@@ -121,6 +121,26 @@ def test_an_event_that_came_under_a_clock_far_ahead_goes_with_those_after_it(new
     house.store.close()
 
 
+def test_a_public_server_with_few_instances_catches_up_in_as_large_portions_as_any(tmp_path):
+    """What few report fills the cells with few tasks, however many they were: they are no measure of how much is known."""
+    houses = [House(tmp_path / f"{public}.db", public=public) for public in (False, True)]
+    events = tasks(7, count=1000)
+    for _ in range(3):
+        for house in houses:
+            house.report(0, events)
+    steps = []
+    for house in houses:
+        house.keepers[0].step()  # the profile
+        portions = []
+        while portion := house.keepers[0].step():
+            portions.append(portion)
+        steps.append(portions)
+        assert differences(house.store) == []
+        house.store.close()
+    assert steps[0][-8:] == steps[1][-8:]
+    assert len(steps[1]) < 20
+
+
 @pytest.mark.parametrize("public", [False, True])
 def test_an_erased_instance_leaves_the_cells_as_if_it_had_never_been_there(new_database, public):
     seen, unseen = House(new_database(), public=public), House(new_database(), public=public)

@@ -24,7 +24,7 @@ from mosaic_telemetry.engine.landmarks import landmark_at, moved
 from mosaic_telemetry.engine.rollup import DAY_MS, Counted, Weighing, add_up, count, counting
 from mosaic_telemetry.engine.scoring import settle
 from mosaic_telemetry.engine.store import CellState, Change, EventRow, RecordKey, Share, ShareKey, Store, StoredCell, Totals
-from mosaic_telemetry.forecast import LADDER, Cell, CellKey, Record, contribution
+from mosaic_telemetry.forecast import Cell, CellKey, Record, contribution
 
 __all__ = ["PRIVATE", "PUBLIC", "WINDOW_DAYS", "Keeper", "Retention"]
 
@@ -40,7 +40,6 @@ _CHUNK = 16_384
 _LEAST = 64
 _LOOK_AHEAD = 1_000
 """Events beyond one from the future that are looked at, each time, for one that is old."""
-_EVERYTHING = CellKey(len(LADDER) - 1, ())
 _REMEMBERED = 20_000
 
 
@@ -150,7 +149,7 @@ class Keeper:
             if change := moved(self._store, state, landmark):
                 self._apply(change)
                 return 1
-        rows = self._store.read_events(state.counted, self._store.horizon(), self._portion(state))
+        rows = self._store.read_events(state.counted, self._store.horizon(), _portion(state))
         if not rows:
             return 0
         window = self._within(rows, state.expired) if empty else rows
@@ -165,13 +164,6 @@ class Keeper:
         counted = count(window, Weighing(after.landmark, state.profile == PUBLIC))
         self._apply(replace(self._added(state, counted), after=after, totals=add_up(rows), records=self._settled(state, window, today)))
         return len(rows)
-
-    def _portion(self, state: CellState) -> int:
-        """How many events to count at once: few while little is known, so that forecasts can be held against what comes next."""
-        if state.counted < state.scored:
-            return _CHUNK
-        known = self._load(state, [_EVERYTHING]).get(_EVERYTHING)
-        return min(max((known.cell.events if known else 0) // 4, _LEAST), _CHUNK)
 
     def _within(self, rows: Sequence[EventRow], expired: int) -> Sequence[EventRow]:
         """Those of the first events that go into empty cells: without those at the beginning that have left the window."""
@@ -300,6 +292,16 @@ class Keeper:
                 self._cells[key] = cell
         self._version = change.before + 1
         return True
+
+
+def _portion(state: CellState) -> int:
+    """How many events to count at once: few while little is known, so that forecasts can be held against what comes next.
+
+    What is known is told by the watermarks: the cells of a public server hold far fewer tasks than were counted, if few reported them.
+    """
+    if state.counted < state.scored:
+        return _CHUNK
+    return min(max((state.counted - state.expired) // 4, _LEAST), _CHUNK)
 
 
 def _sum(before: StoredCell | None, update: Cell) -> Cell:
