@@ -1,4 +1,5 @@
 import hashlib
+import threading
 import uuid
 from datetime import date
 
@@ -6,7 +7,7 @@ import apsw
 import pytest
 
 from mosaic_telemetry.engine import open_engine
-from mosaic_telemetry.engine.store.sqlite.migrations import APPLICATION_ID, STEPS
+from mosaic_telemetry.engine.store.sqlite.migrations import APPLICATION_ID, STEPS, migrate
 
 KEY = "a1" * 32
 INSTANCE = uuid.uuid4()
@@ -52,3 +53,22 @@ def test_the_first_versions_events_keys_and_counts_are_there_after_an_upgrade(fi
     after = apsw.Connection(str(first))
     assert after.pragma("user_version") == len(STEPS)
     assert after.execute(f"SELECT {COLUMNS} FROM events ORDER BY sequence").fetchall() == before
+
+
+def test_whoever_comes_while_another_process_upgrades_waits_for_it(first):
+    """Longer than a write waits for another, which here is not at all."""
+    other = apsw.Connection(str(first))
+    other.execute("BEGIN IMMEDIATE")
+    late = apsw.Connection(str(first))
+    late.set_busy_timeout(0)
+    waiting = threading.Thread(target=migrate, args=(late, str(first)))
+    waiting.start()
+    waiting.join(0.3)
+    assert waiting.is_alive()
+    for step in STEPS[1:]:
+        other.execute(step)
+    other.execute(f"PRAGMA user_version = {len(STEPS)}; COMMIT")
+    waiting.join(30)
+    assert not waiting.is_alive()
+    assert not late.in_transaction
+    assert late.pragma("user_version") == len(STEPS)

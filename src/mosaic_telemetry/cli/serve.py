@@ -6,7 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -21,7 +21,9 @@ from mosaic_telemetry.engine import Admission, Engine, Retention, name_of
 from mosaic_telemetry.server import Settings, bind, create_app, reserve, run, run_workers
 from mosaic_telemetry.server.logs import configure
 from mosaic_telemetry.server.metrics import shared_metrics
+from mosaic_telemetry.server.opening import answering_meanwhile
 from mosaic_telemetry.server.tracing import open_tracing
+from mosaic_telemetry.server.workers import listening
 
 __all__ = ["command"]
 
@@ -69,7 +71,9 @@ def command(database: Database, *, as_json: bool, **values: Any) -> None:
         return open_database(database, keep=keep, retention=retention, admission=Admission(settings.trial_days) if settings.public else False)
 
     with bound, shared_metrics() if workers > 1 else nullcontext():
-        with opened(keep=workers == 1) as engine:
+        with ExitStack() as stack:
+            with answering_meanwhile(bound.dup if workers == 1 else partial(listening, bound), settings):
+                engine = stack.enter_context(opened(keep=workers == 1))
             if not settings.admin_key and (key := engine.accounts.make_admin_key(actor="server")):
                 told["admin_key"] = key
             if workers == 1:

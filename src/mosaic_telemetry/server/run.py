@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from mosaic_telemetry.server.patience import Patience
 
-__all__ = ["bind", "run"]
+__all__ = ["bind", "configuration", "run"]
 
 _STOP_SECONDS = 20
 _BACKLOG = 2048
@@ -63,6 +63,28 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
+def configuration(app: ASGIApp, patience: Patience, stop_seconds: int) -> uvicorn.Config:
+    """How uvicorn is to run an application.
+
+    Args:
+        app: the application.
+        patience: how long clients are waited for, and how many are held.
+        stop_seconds: given to requests under way when it stops.
+    """
+    return uvicorn.Config(
+        app,
+        loop="auto",
+        http=_http(patience),
+        lifespan="off",
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=stop_seconds,
+    )
+
+
 def run(app: ASGIApp, bound: socket.socket, ready: Callable[[], None], *, patience: Patience | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests that are under way.
 
@@ -72,19 +94,7 @@ def run(app: ASGIApp, bound: socket.socket, ready: Callable[[], None], *, patien
         ready: called when requests will be answered.
         patience: how long clients are waited for, and how many are held.
     """
-    config = uvicorn.Config(
-        app,
-        loop="auto",
-        http=_http(patience or Patience()),
-        lifespan="off",
-        ws="none",
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=_STOP_SECONDS,
-    )
-    server = _Server(config, ready)
+    server = _Server(configuration(app, patience or Patience(), _STOP_SECONDS), ready)
 
     def stop(_: int, __: FrameType | None) -> None:
         server.should_exit = True

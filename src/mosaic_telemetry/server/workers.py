@@ -18,7 +18,7 @@ from mosaic_telemetry.server.patience import Patience
 from mosaic_telemetry.server.run import bind, run
 from mosaic_telemetry.server.supervisor import Role, Supervisor
 
-__all__ = ["reserve", "run_workers"]
+__all__ = ["listening", "reserve", "run_workers"]
 
 # Elsewhere a second socket on the port would get all connections or none: there the workers take turns at one.
 _BALANCED = sys.platform == "linux"
@@ -60,7 +60,7 @@ def run_workers(  # noqa: PLR0913 - as the one process has them, and how many
 
     def work(tell: Callable[[], None]) -> None:
         with open_engine(False) as engine, make_app(engine) as app:
-            run(app, _listening(reserved), tell, patience=patience)
+            run(app, listening(reserved), tell, patience=patience)
 
     def keep(tell: Callable[[], None]) -> None:
         stopped = threading.Event()
@@ -78,9 +78,10 @@ def run_workers(  # noqa: PLR0913 - as the one process has them, and how many
     return Supervisor([*roles, Role("keeper", keep, last=True)], ready).run()
 
 
-def _listening(reserved: socket.socket) -> socket.socket:
+def listening(reserved: socket.socket) -> socket.socket:
+    """A socket that listens at an address from `reserve`, to be closed by whoever uses it."""
     if not _BALANCED:
-        return reserved
+        return reserved.dup()
     bound = _sharing(reserved.family, reserved.getsockname())
     bound.listen(2048)
     return bound

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import apsw
 
 from mosaic_telemetry.engine.errors import DatabaseError
@@ -200,6 +202,10 @@ CREATE TABLE rate_buckets (name TEXT PRIMARY KEY, tokens REAL NOT NULL, at_ms IN
 """
 
 STEPS = (_FIRST, _SECOND)
+"""All of them, in their order."""
+
+_PATIENCE = 600.0
+_PAUSE = 0.05
 
 
 def migrate(connection: apsw.Connection, path: str) -> None:
@@ -212,11 +218,25 @@ def migrate(connection: apsw.Connection, path: str) -> None:
     """
     if version_of(connection, path) == len(STEPS):
         return
-    connection.execute("BEGIN IMMEDIATE")
+    _begin(connection)
     for step in STEPS[version_of(connection, path) :]:
         connection.execute(step)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {len(STEPS)}")
     connection.execute("COMMIT")
+
+
+def _begin(connection: apsw.Connection) -> None:
+    """Begin to write, also where another process takes minutes for the same steps: longer than other writes wait for each other."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except apsw.BusyError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
 
 
 def version_of(connection: apsw.Connection, path: str) -> int:
