@@ -1,17 +1,20 @@
 import asyncio
 import contextlib
+import re
 import subprocess
 import sys
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 
 import asyncpg
 import pytest
 from support.postgres import rows
-from support.server import ServerProcess, create_instance
+from support.server import COMMAND, ServerProcess, create_instance
 
 from mosaic_telemetry.engine import DatabaseError, open_engine
+from mosaic_telemetry.engine.store.postgres.migrations import LOCK
 from mosaic_telemetry.schema import TaskCompletionEvent, from_dict
 from mosaic_telemetry.server.examples import EXAMPLES
 
@@ -63,13 +66,13 @@ def test_several_processes_may_make_the_tables_at_once(url):
 
 
 @contextlib.contextmanager
-def locked(url, table):
-    """Nobody can read a table."""
+def held_up(url, statement):
+    """Somebody else has begun a transaction with this statement."""
 
     async def lock():
         connection = await asyncpg.connect(url)
         async with connection.transaction():
-            await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            await connection.execute(statement)
             held.set()
             await asyncio.to_thread(end.wait)
         await connection.close()
@@ -85,6 +88,22 @@ def locked(url, table):
             locking.result(30)
 
 
+def test_while_another_process_makes_the_tables_a_server_is_healthy_and_not_ready(url):
+    words = [*COMMAND, "serve", "--port", "0", "--database", url]
+    with (
+        held_up(url, f"SELECT pg_advisory_xact_lock({LOCK}, 1)"),
+        subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process,
+    ):
+        port = re.search(r"until then port (\d+) answers 503", process.stderr.readline())[1]
+        statuses = []
+        for path in ("healthz", "readyz"):
+            with contextlib.closing(HTTPConnection("127.0.0.1", int(port), timeout=30)) as connection:
+                connection.request("GET", f"/{path}")
+                statuses.append(connection.getresponse().status)
+        process.terminate()
+    assert statuses == [200, 503]
+
+
 @pytest.mark.parametrize("table", ["api_keys", "cells"])
 def test_a_server_answers_others_while_the_database_keeps_one_waiting(url, table):
     access = create_instance(url)
@@ -92,7 +111,7 @@ def test_a_server_answers_others_while_the_database_keeps_one_waiting(url, table
     event = {**EXAMPLES["TaskCompletionEvent"], "instance_id": access.instance_id, "event_id": str(uuid.uuid4())}
     with ServerProcess(url) as server, ThreadPoolExecutor(1) as threads:
         asked = ("/v1/events/batch", {"events": [event]}, 202) if table == "api_keys" else ("/v1/predictions/batch", {"queries": [query]}, 200)
-        with locked(url, table):
+        with held_up(url, f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"):
             waiting = threads.submit(server.request, "POST", *asked[:2], key=access.api_key)
             assert [server.request("GET", "/healthz")[0] for _ in range(20)] == [200] * 20
             assert not waiting.done()
