@@ -4,6 +4,7 @@ import gzip
 import json
 from dataclasses import replace
 from decimal import Decimal
+from importlib.metadata import version
 
 import pytest
 from support.recordings import collect_from, encoded
@@ -123,8 +124,8 @@ def test_real_answers_cost_what_they_are_expected_to():
     for task in collection.tasks:
         (call,) = task.calls
         by_answer[call.model, call.usage, tuple(call.details.items()), call.vendor] = call
-    priced = equal = 0
-    changed = set()
+    priced = 0
+    different = []
     for record in records:
         wanted = expected_prices(record)
         if not wanted:
@@ -132,14 +133,22 @@ def test_real_answers_cost_what_they_are_expected_to():
         answer = read_answer(record["body"])
         call = by_answer[answer.model, answer.usage, tuple(answer.details.items()), answer.vendor]
         # The expected figures are those of the tokens; searches are billed beside them.
-        found = replace(call, usage=replace(call.usage, web_searches=0)).price().usd
+        found = replace(call, usage=replace(call.usage, web_searches=0))
         priced += 1
-        equal += found in wanted
-        if found not in wanted:
-            changed.add(answer.model)
-    assert priced == 912
-    # The price list changed what it says of very few models since the figures were written down, and may again.
-    assert equal >= 900, f"other prices now: {sorted(changed)}"
+        if found.price().usd not in wanted:
+            different.append((found, wanted))
+    assert (len(records), priced) == (1112, 912)
+    if version("genai-prices") != "0.2.3":  # a newer list may have changed more
+        assert len(different) <= 12, different
+        return
+    # The expected figures are older than the price list that is installed. Of two models that says something else by now:
+    zai = [(call, wanted) for call, wanted in different if call.model == "glm-4.7"]
+    ministral = [(call, wanted) for call, wanted in different if call.model == "ministral-8b-latest"]
+    assert (len(zai), len(ministral), len(different)) == (3, 1, 4)
+    for call, wanted in zai:  # Z.AI is a vendor of its own, where only Zhipu's prices for China were known
+        assert (call.vendor, replace(call, vendor="zhipuai").price().usd in wanted) == ("zai", True)
+    for call, wanted in ministral:  # a token written costs 0.10 $ a million, no longer 1.00 $
+        assert wanted == {call.price().usd + Decimal("0.9") * call.usage.output / 1_000_000}
 
 
 def expected_prices(record):

@@ -25,7 +25,8 @@ _SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson")
 _TIMES = ("timestamp", "time", "created_at", "created", "createTime")
 _IDS = ("id", "responseId", "response_id", "request_id")
 _WRAPPERS = ("body", "response", "data", "message")
-_UNDATED = 1_577_836_800_000  # 2020-01-01: before every price, so that the oldest known counts, today and in a year
+# Noon of 2020-01-01: before every price, so that the oldest known counts, today and in a year; and at no vendor's nightly discount.
+_UNDATED = 1_577_880_000_000
 _DAY_MS = 86_400_000.0
 # Field to milliseconds in its unit. Ollama counts nanoseconds, Groq seconds.
 _DURATIONS = (("duration_ms", 1.0), ("latency_ms", 1.0), ("total_duration", 1e-6), ("total_time", 1e3))
