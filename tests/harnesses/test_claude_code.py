@@ -6,12 +6,14 @@ from typing import ClassVar
 
 import pytest
 from support.harness_truth import compare
-from support.harnesses import Harness, jobs_for, work
+from support.harnesses import Harness, Way, jobs_for, work
 from support.model_api import Call, ModelApi
 from support.model_api_anthropic import Anthropic
 from support.npm import Pin
 from support.server import COMMAND
 from support.waiting import wait_for
+
+_WAYS = {Way.NEW: [], Way.RESUMED: ["--continue"], Way.FORKED: ["--continue", "--fork-session"]}
 
 
 class ClaudeCode(Harness):
@@ -21,8 +23,11 @@ class ClaudeCode(Harness):
     classes = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output")
     event: ClassVar = {"harness": "claude_code", "model": "claude-sonnet-4-5", "provider": "anthropic"}
 
-    def settings(self, home, url):
-        del home  # it needs no file there
+    @property
+    def place(self):
+        return self.home / ".claude"
+
+    def settings(self, url):
         return {
             "IS_SANDBOX": "1",
             "ANTHROPIC_BASE_URL": url,
@@ -31,8 +36,8 @@ class ClaudeCode(Harness):
             "DISABLE_AUTOUPDATER": "1",
         }
 
-    def words(self, prompt, *, again):
-        return ["-p", prompt, "--model", "claude-sonnet-4-5", "--dangerously-skip-permissions", *(["--continue"] if again else [])]
+    def words(self, prompt, way):
+        return ["-p", prompt, "--model", "claude-sonnet-4-5", "--dangerously-skip-permissions", *_WAYS[way]]
 
     def shell(self, command):
         return Call("Bash", {"command": command, "description": "work"})
@@ -44,9 +49,6 @@ class ClaudeCode(Harness):
     def subagent(self, task):
         return Call("Agent", {"description": task, "prompt": task, "subagent_type": "general-purpose"})
 
-    def place(self, home):
-        return home / ".claude"
-
 
 @pytest.fixture(scope="module")
 def claude(installed):
@@ -54,21 +56,21 @@ def claude(installed):
 
 
 def test_what_the_api_said_is_what_is_collected(claude, tmp_path):
-    compare(ClaudeCode(), claude, tmp_path)
+    compare(ClaudeCode(tmp_path), claude)
 
 
 def test_its_hook_reports_the_task(claude, tmp_path):
-    harness = ClaudeCode()
+    harness = ClaudeCode(tmp_path)
     settings = tmp_path / ".claude" / "settings.json"
     subprocess.run([*COMMAND, "hook", "install", "claude-code", "--settings", str(settings), "--yes"], capture_output=True, timeout=60, check=True)
-    jobs = jobs_for(harness, tmp_path / "project")[:1]
+    jobs = jobs_for(harness)[:1]
     with ModelApi(harness.dialect, jobs[0].replies) as api:
-        work(harness, claude, tmp_path, api, jobs)
+        work(harness, claude, api, jobs)
     database = tmp_path / ".local" / "share" / "mosaic-telemetry" / "telemetry.db"
     wait_for(database.exists, 60, "the local database")
 
     def known():
-        words = [*COMMAND, "collect", "claude-code", str(harness.place(tmp_path)), "--json", "--rescan", "--database", str(database)]
+        words = [*COMMAND, "collect", "claude-code", str(harness.place), "--json", "--rescan", "--database", str(database)]
         done = subprocess.run(words, env={"HOME": str(tmp_path)}, capture_output=True, text=True, timeout=60, check=False)
         return json.loads(done.stdout)["known"] if done.returncode == 0 else 0
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import pytest
 from support.harness_truth import compare
-from support.harnesses import Harness
+from support.harnesses import Harness, Way
 from support.model_api import Call
 from support.model_api_responses import Responses
 from support.npm import Pin
@@ -36,14 +36,24 @@ class Codex(Harness):
     classes = ("input", "cache_read", "output", "reasoning")
     event: ClassVar = {"harness": "custom", "model": "gpt-5", "provider": "custom"}
 
-    def settings(self, home, url):
-        (home / ".codex").mkdir(exist_ok=True)
-        (home / ".codex" / "config.toml").write_text(_CONFIG.format(url=json.dumps(f"{url}/v1")))
+    @property
+    def place(self):
+        return self.home / ".codex"
+
+    def settings(self, url):
+        self.place.mkdir()
+        (self.place / "config.toml").write_text(_CONFIG.format(url=json.dumps(f"{url}/v1")))
         return {"OWN_API_KEY": "none"}
 
-    def words(self, prompt, *, again):
+    def words(self, prompt, way):
         options = ["--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
-        return ["exec", *options, "resume", "--last", prompt] if again else ["exec", *options, prompt]
+        match way:
+            case Way.NEW:
+                return ["exec", *options, prompt]
+            case Way.RESUMED:
+                return ["exec", *options, "resume", "--last", prompt]
+        (session,) = (path.stem[-36:] for path in self.place.rglob("rollout-*.jsonl"))
+        return ["exec", *options, "fork", session, prompt]
 
     def shell(self, command):
         return Call("exec_command", {"cmd": command})
@@ -52,9 +62,6 @@ class Codex(Harness):
         old, new = ("".join(f"{sign}{line}\n" for line in lines.splitlines()) for sign, lines in (("-", path.read_text()), ("+", text)))
         return (self.shell(f"apply_patch <<'EOF'\n*** Begin Patch\n*** Update File: {path.name}\n@@\n{old}{new}*** End Patch\nEOF\n"),)
 
-    def place(self, home):
-        return home / ".codex"
-
 
 @pytest.fixture(scope="module")
 def codex(installed):
@@ -62,4 +69,4 @@ def codex(installed):
 
 
 def test_what_the_api_said_is_what_is_collected(codex, tmp_path):
-    compare(Codex(), codex, tmp_path)
+    compare(Codex(tmp_path), codex)

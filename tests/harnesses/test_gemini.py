@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import pytest
 from support.harness_truth import compare
-from support.harnesses import Harness
+from support.harnesses import Harness, Way
 from support.model_api import Call
 from support.model_api_gemini import Gemini as Dialect
 from support.npm import Pin
@@ -25,15 +25,20 @@ class Gemini(Harness):
     dialect = Dialect()
     classes = ("input", "cache_read", "output", "reasoning")
     event: ClassVar = {"harness": "custom", "model": "gemini-2.5-pro", "provider": "google"}
+    forks = False
     open_end = True
 
-    def settings(self, home, url):
-        (home / ".gemini").mkdir()
-        (home / ".gemini" / "settings.json").write_text(json.dumps(_SETTINGS))
+    @property
+    def place(self):
+        return self.home / ".gemini"
+
+    def settings(self, url):
+        self.place.mkdir()
+        (self.place / "settings.json").write_text(json.dumps(_SETTINGS))
         return {"GEMINI_API_KEY": "none", "GOOGLE_GEMINI_BASE_URL": url, "GEMINI_CLI_NO_RELAUNCH": "true"}
 
-    def words(self, prompt, *, again):
-        return ["--yolo", *(["--resume", "latest"] if again else []), "--prompt", prompt]
+    def words(self, prompt, way):
+        return ["--yolo", *(["--resume", "latest"] if way is Way.RESUMED else []), "--prompt", prompt]
 
     def shell(self, command):
         return Call("run_shell_command", {"command": command, "description": "work"})
@@ -47,9 +52,6 @@ class Gemini(Harness):
     def report(self, text):
         return (Call("complete_task", {"result": {"response": text}}),)
 
-    def place(self, home):
-        return home / ".gemini"
-
 
 @pytest.fixture(scope="module")
 def gemini(installed):
@@ -57,4 +59,4 @@ def gemini(installed):
 
 
 def test_what_the_api_said_is_what_is_collected(gemini, tmp_path):
-    compare(Gemini(), gemini, tmp_path)
+    compare(Gemini(tmp_path), gemini)

@@ -5,11 +5,13 @@ from typing import ClassVar
 
 import pytest
 from support.harness_truth import compare
-from support.harnesses import Harness
+from support.harnesses import Harness, Way
 from support.model_api import Call
 from support.model_api_anthropic import Anthropic
 from support.model_api_chat import Chat
 from support.npm import Pin
+
+_WAYS = {Way.NEW: [], Way.RESUMED: ["--continue"], Way.FORKED: ["--continue", "--fork"]}
 
 
 class OpenCode(Harness):
@@ -21,9 +23,13 @@ class OpenCode(Harness):
     model = ""
     provider = ""
 
-    def settings(self, home, url):
+    @property
+    def place(self):
+        return self.home / ".local" / "share" / "opencode"
+
+    def settings(self, url):
         # A library for plugins is fetched at every start where it does not look installed.
-        folder = home / ".config" / "opencode"
+        folder = self.home / ".config" / "opencode"
         (folder / "node_modules").mkdir(parents=True)
         (folder / "package-lock.json").write_text(json.dumps({"packages": {"": {"dependencies": {"@opencode-ai/plugin": self.pin.version}}}}))
         own = {
@@ -35,8 +41,8 @@ class OpenCode(Harness):
         switches = ("AUTOUPDATE", "DEFAULT_PLUGINS", "LSP_DOWNLOAD", "MODELS_FETCH", "SHARE")
         return {"OPENCODE_CONFIG_CONTENT": json.dumps(config)} | {f"OPENCODE_DISABLE_{name}": "1" for name in switches}
 
-    def words(self, prompt, *, again):
-        return ["run", *(["--continue"] if again else []), prompt]
+    def words(self, prompt, way):
+        return ["run", *_WAYS[way], prompt]
 
     def shell(self, command):
         return Call("bash", {"command": command, "description": "work"})
@@ -46,9 +52,6 @@ class OpenCode(Harness):
 
     def subagent(self, task):
         return Call("task", {"description": task, "prompt": task, "subagent_type": "general"})
-
-    def place(self, home):
-        return home / ".local" / "share" / "opencode"
 
 
 class OnChat(OpenCode):
@@ -71,6 +74,6 @@ def opencode(installed):
     return installed(OpenCode.pin)
 
 
-@pytest.mark.parametrize("harness", [OnChat(), OnAnthropic()], ids=lambda harness: harness.package)
+@pytest.mark.parametrize("harness", [OnChat, OnAnthropic], ids=lambda harness: harness.package)
 def test_what_the_api_said_is_what_is_collected(opencode, harness, tmp_path):
-    compare(harness, opencode, tmp_path)
+    compare(harness(tmp_path), opencode)

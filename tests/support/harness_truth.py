@@ -1,23 +1,23 @@
 """What a model API said, beside what was collected of the harness that heard it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from support.harnesses import Harness, Job, Seen, collect, jobs_for, work
+from support.harnesses import Harness, Job, Seen, jobs_for, work
 from support.model_api import ModelApi, Reply
 
 __all__ = ["check", "compare"]
 
 
-def compare(harness: Harness, program: Path, home: Path) -> None:
+def compare(harness: Harness, program: Path) -> None:
     """Let the harness work, collect, and fail where that differs from what the model API said; a single token would be noticed."""
-    jobs = jobs_for(harness, home / "project")
+    jobs = jobs_for(harness)
     with ModelApi(harness.dialect, [reply for job in jobs for reply in job.replies]) as api:
-        work(harness, program, home, api, jobs)
-    seen = collect(harness, home)
+        seen = work(harness, program, api, jobs)
     check(harness, jobs, api.said, seen)
     for place, reply in enumerate(api.said):
         for name in harness.classes:
@@ -32,19 +32,22 @@ def check(harness: Harness, jobs: Sequence[Job], said: Sequence[Reply], seen: Se
     rest = list(said)
     answers = [[rest.pop(0) for reply in job.replies if reply.status == 200] for job in jobs]
     assert not rest
-    assert [_sent(event) for event in seen.events] == [
+    for before, later in pairwise(seen.after):
+        assert later[: len(before)] == before  # whatever came later, resumed or forked
+    events = seen.after[-1]
+    assert [_sent(event) for event in events] == [
         (sum(reply.used.read for reply in replies), sum(reply.used.written for reply in replies)) for _, replies in zip(done, answers, strict=False)
     ]
-    for job, event in zip(done, seen.events, strict=True):
+    for job, event in zip(done, events, strict=True):
         wanted = {**harness.event, **job.event}
         assert {name: event[name] for name in wanted} == wanted, job.prompt
     found = [[(call["subagent"], *_call(call)) for call in task["calls"]] for task in seen.audit["audit"]]
     assert found == [[(reply.subagent, *_truth(harness, reply)) for reply in replies] for _, replies in zip(done, answers, strict=False)]
     assert all(task["reliable"] for task in seen.audit["audit"])
     assert seen.audit["calls_outside"] == []
-    (session,) = seen.audit["sessions"].values()
-    assert session["calls"] == len(said)
-    assert _call(session) == tuple(map(sum, zip(*(_truth(harness, reply) for reply in said), strict=True)))
+    sessions = seen.audit["sessions"].values()
+    assert sum(session["calls"] for session in sessions) == len(said)
+    assert _sum(map(_call, sessions)) == _sum(_truth(harness, reply) for reply in said)
 
 
 def _sent(event: dict[str, int]) -> tuple[int, int]:
@@ -54,6 +57,10 @@ def _sent(event: dict[str, int]) -> tuple[int, int]:
 def _call(call: dict[str, int]) -> tuple[int, ...]:
     names = ("uncached_input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens", "output_tokens")
     return tuple(call[name] for name in names)
+
+
+def _sum(tokens: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    return tuple(map(sum, zip(*tokens, strict=True)))
 
 
 def _truth(harness: Harness, reply: Reply) -> tuple[int, ...]:

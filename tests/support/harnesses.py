@@ -10,6 +10,7 @@ import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,7 +20,7 @@ from support.model_api_values import Dialect
 from support.npm import Pin
 from support.server import COMMAND
 
-__all__ = ["Harness", "Job", "Seen", "collect", "jobs_for", "work"]
+__all__ = ["Harness", "Job", "Seen", "Way", "jobs_for", "work"]
 
 _WRONG = "def add(a, b):\n    return a - b\n"
 _RIGHT = "def add(a, b):\n    return sum((a, b))\n"  # of another size: the compiled file of the same second would be taken for it
@@ -27,8 +28,19 @@ _TEST = "import unittest\n\nfrom calc import add\n\n\nclass Adds(unittest.TestCa
 _BROKEN = "import unittest\n\n\nclass Never(unittest.TestCase):\n    def test_never(self):\n        self.fail()\n"
 
 
+class Way(Enum):
+    """Where a prompt is given: in a new session, in the one before, or in a fork of that."""
+
+    NEW = auto()
+    RESUMED = auto()
+    FORKED = auto()
+
+
 class Harness(ABC):
     """How one harness is set up, run, and what its model asks it for.
+
+    Args:
+        home: its home folder, where nothing of the person who runs the tests is.
 
     Attributes:
         collector: the name of its collector.
@@ -37,6 +49,7 @@ class Harness(ABC):
         classes: the classes of tokens that this API tells.
         unsaid: those of them that its log adds to a neighbour instead of naming them.
         event: what every event of it must say.
+        forks: whether it can fork a session.
         open_end: whether its log does not say that the last task is done.
         harmless: endpoints that it asks for beside the model, and does without.
         outside: hosts that it asks for, and does without, whatever it is told.
@@ -48,17 +61,27 @@ class Harness(ABC):
     classes: ClassVar[tuple[str, ...]]
     unsaid: ClassVar[frozenset[str]] = frozenset()
     event: ClassVar[dict[str, str]]
+    forks: ClassVar[bool] = True
     open_end: ClassVar[bool] = False
     harmless: ClassVar[frozenset[str]] = frozenset()
     outside: ClassVar[frozenset[str]] = frozenset()
 
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.project = home / "project"
+
+    @property
     @abstractmethod
-    def settings(self, home: Path, url: str) -> dict[str, str]:
-        """Write its settings below `home`; its environment beside PATH, HOME and the proxy."""
+    def place(self) -> Path:
+        """What its collector is given."""
 
     @abstractmethod
-    def words(self, prompt: str, *, again: bool) -> list[str]:
-        """The arguments for a prompt: in a new session, or in the one before."""
+    def settings(self, url: str) -> dict[str, str]:
+        """Write its settings below its home; its environment beside PATH, HOME and the proxy."""
+
+    @abstractmethod
+    def words(self, prompt: str, way: Way) -> list[str]:
+        """The arguments for a prompt."""
 
     @abstractmethod
     def shell(self, command: str) -> Call:
@@ -76,10 +99,6 @@ class Harness(ABC):
         """The tool calls by which a subagent ends; none where it just stops."""
         return ()
 
-    @abstractmethod
-    def place(self, home: Path) -> Path:
-        """What its collector is given."""
-
     def used(self, number: int) -> Used:
         """What the answer of that number costs: no two answers, and no two classes of tokens, alike."""
         every = {"input": 101, "cache_read": 2003, "cache_write_5m": 307, "cache_write_1h": 509, "output": 43, "reasoning": 17}
@@ -93,10 +112,12 @@ class Job:
     prompt: str
     replies: Sequence[Reply]
     event: dict[str, Any]
+    way: Way = Way.RESUMED
 
 
-def jobs_for(harness: Harness, project: Path) -> list[Job]:
+def jobs_for(harness: Harness) -> list[Job]:
     """The tasks, with the files that they are about."""
+    project = harness.project
     project.mkdir()
     (project / "calc.py").write_text(_WRONG)
     (project / "test_calc.py").write_text(_TEST)
@@ -125,57 +146,62 @@ def jobs_for(harness: Harness, project: Path) -> list[Job]:
     none = {"quality_gates_run": [], "quality_gates_failed": [], "outcome": "success"}
     counted = [Job("Count the files", answers[3], {**none, "complexity": "low"})] if task else []
     return [
-        Job("Fix the failing test", answers[0], {**tested, "quality_gates_failed": [], "outcome": "success", "language": "python", "task_type": "debugging"}),
+        Job(
+            "Fix the failing test",
+            answers[0],
+            {**tested, "quality_gates_failed": [], "outcome": "success", "language": "python", "task_type": "debugging"},
+            Way.NEW,
+        ),
         Job("Debug why broken.py fails", answers[1], {**tested, "quality_gates_failed": ["test"], "outcome": "failure", "task_type": "debugging"}),
         Job("Review the folder", answers[2], {**none, "complexity": "medium"}),
         *counted,
-        Job("Explain what calc.py does", answers[-1], {**none, "complexity": "low"}),
+        Job("Explain what calc.py does", answers[-1], {**none, "complexity": "low"}, Way.FORKED if harness.forks else Way.RESUMED),
     ]
 
 
-def work(harness: Harness, program: Path, home: Path, api: ModelApi, jobs: Sequence[Job]) -> None:
-    """Let the harness do the jobs in one session, each to its end.
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the commands print of a harness's logs: the events after each job, and the audit after the last."""
+
+    after: list[list[dict[str, Any]]]
+    audit: dict[str, Any]
+
+
+def _collect(harness: Harness, option: str) -> list[dict[str, Any]]:
+    """Collect as a person does, sending nothing."""
+    words = [*COMMAND, "collect", harness.collector, str(harness.place), option, "--json"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in (done.stdout.splitlines() if option == "--dry-run" else [done.stdout])]
+
+
+def work(harness: Harness, program: Path, api: ModelApi, jobs: Sequence[Job]) -> Seen:
+    """Let the harness do the jobs, each to its end, and collect.
 
     Nothing of the person who runs the tests is there for it, and nobody to call home to.
     """
     due = 0
+    after = []
     with ClosedProxy() as proxy:
-        (home / "tmp").mkdir()
+        (harness.home / "tmp").mkdir()
         env = {
             "PATH": os.environ["PATH"],
-            "HOME": str(home),
-            "TMPDIR": str(home / "tmp"),
+            "HOME": str(harness.home),
+            "TMPDIR": str(harness.home / "tmp"),
             "NO_COLOR": "1",
             **proxy.environment,
-            **harness.settings(home, api.url),
+            **harness.settings(api.url),
         }
         for job in jobs:
-            words = [str(program), *harness.words(job.prompt, again=job is not jobs[0])]
-            done = subprocess.run(words, env=env, cwd=home / "project", stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180, check=False)
+            words = [str(program), *harness.words(job.prompt, job.way)]
+            done = subprocess.run(words, env=env, cwd=harness.project, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180, check=False)
             told = f"\nexit code {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}\nrefused: {api.refused}\nwanted outside: {proxy.wanted}"
             assert done.returncode == 0, told
             due += sum(reply.status == 200 for reply in job.replies)
             assert len(api.said) == due, told
             assert job.replies[-1].text in done.stdout, told
+            after.append(_collect(harness, "--dry-run"))
     assert set(api.refused) <= harness.harmless, api.refused
     assert set(proxy.wanted) <= harness.outside, proxy.wanted
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What the commands print of a harness's logs: the events, and the audit."""
-
-    events: list[dict[str, Any]]
-    audit: dict[str, Any]
-
-
-def collect(harness: Harness, home: Path) -> Seen:
-    """Collect as a person does, sending nothing."""
-
-    def run(*options: str) -> str:
-        words = [*COMMAND, "collect", harness.collector, str(harness.place(home)), *options, "--json"]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    return Seen([json.loads(line) for line in run("--dry-run").splitlines()], json.loads(run("--audit")))
+    (audit,) = _collect(harness, "--audit")
+    return Seen(after, audit)
