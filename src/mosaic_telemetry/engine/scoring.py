@@ -17,6 +17,8 @@ from mosaic_telemetry.engine.ladders import Dimensions, Find, climb
 from mosaic_telemetry.engine.rollup import tasks_of
 from mosaic_telemetry.engine.store import EventRow, RecordKey, Share, ShareKey, Store
 from mosaic_telemetry.forecast import (
+    CLASSES,
+    LADDER,
     MOST,
     NO_DATA,
     TARGETS,
@@ -85,12 +87,14 @@ def settle(  # noqa: PLR0913 - what the past was, where it is read, and what is 
         if number == TARGETS.index("actual_cost_usd_micros"):
             known &= tasks.priced
         chosen = places[known]
-        names = np.stack([levels[chosen], class_of(own[chosen, number]), months[known]], axis=1)
+        tags = (months[known] * len(CLASSES) + class_of(own[chosen, number])) * len(LADDER) + levels[chosen]
         logs = to_logs(values_of(bins_of(actuals[known, number])))  # as cells see them, so that what never varies is met
-        for name in np.unique(names, axis=0):
-            there = (names == name).all(axis=1)
+        for tag in np.unique(tags).tolist():
+            there = tags == tag
             forecast = chosen[there]
-            key = RecordKey(target, *name.tolist())
+            rest, level = divmod(tag, len(LADDER))
+            month, size = divmod(rest, len(CLASSES))
+            key = RecordKey(target, level, size, month)
             record = settled[key] = records[key].copy() if key in records else Record()
             record.settle(own[forecast, number], uncorrected[forecast, number], given[forecast, number], logs[there])
     return settled
