@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -124,39 +125,25 @@ def jobs_for(harness: Harness) -> list[Job]:
     (project / "broken.py").write_text(_BROKEN)
     test, broken = harness.shell("python3 -m unittest -q test_calc"), harness.shell("python3 -m unittest -q broken")
     looks = [harness.shell(f"ls -a . # {number}") for number in range(10)]
-    script = [
-        [(), (test,), harness.write(project / "calc.py", _RIGHT), (test,), ()],
-        [tuple(looks), (*looks[:8], broken), ()],
-        [tuple(looks), tuple(looks), ()],
-        [()],
+    numbers = count(1)
+
+    def say(*calls: Call, subagent: bool = False) -> Reply:
+        number = next(numbers)
+        return Reply(text=f"Answer {number}.", calls=calls, used=harness.used(number), subagent=subagent)
+
+    passed = {"quality_gates_run": ["test"], "quality_gates_failed": [], "outcome": "success"}
+    failed = {"quality_gates_run": ["test"], "quality_gates_failed": ["test"], "outcome": "failure"}
+    untested = {"quality_gates_run": [], "quality_gates_failed": [], "outcome": "success"}
+    fixing = [Reply(status=503), say(test), say(*harness.write(project / "calc.py", _RIGHT)), say(test), say()]
+    jobs = [
+        Job("Fix the failing test", fixing, {**passed, "complexity": "low", "task_type": "debugging", "language": "python"}, Way.NEW),
+        Job("Debug why broken.py fails", [say(*looks), say(*looks[:8], broken), say()], {**failed, "complexity": "low", "task_type": "debugging"}),
+        Job("Review the folder", [say(*looks), say(*looks), say()], {**untested, "complexity": "medium"}),
     ]
-    task = harness.subagent("Count the files")
-    if task is not None:
-        script.insert(3, [(task,), (looks[0],), harness.report("Three files."), ()])
-    answers: list[list[Reply]] = []
-    number = 0
-    for turns in script:
-        answers.append([])
-        for calls in turns:
-            number += 1
-            beneath = task in turns[0] and 0 < len(answers[-1]) < len(turns) - 1
-            answers[-1].append(Reply(text=f"Answer {number}.", calls=calls, used=harness.used(number), subagent=beneath))
-    answers[0][0] = Reply(status=503)
-    tested = {"quality_gates_run": ["test"], "complexity": "low"}
-    none = {"quality_gates_run": [], "quality_gates_failed": [], "outcome": "success"}
-    counted = [Job("Count the files", answers[3], {**none, "complexity": "low"})] if task else []
-    return [
-        Job(
-            "Fix the failing test",
-            answers[0],
-            {**tested, "quality_gates_failed": [], "outcome": "success", "language": "python", "task_type": "debugging"},
-            Way.NEW,
-        ),
-        Job("Debug why broken.py fails", answers[1], {**tested, "quality_gates_failed": ["test"], "outcome": "failure", "task_type": "debugging"}),
-        Job("Review the folder", answers[2], {**none, "complexity": "medium"}),
-        *counted,
-        Job("Explain what calc.py does", answers[-1], {**none, "complexity": "low"}, Way.FORKED if harness.forks else Way.RESUMED),
-    ]
+    if (task := harness.subagent("Count the files")) is not None:
+        beneath = [say(task), say(looks[0], subagent=True), say(*harness.report("Three files."), subagent=True), say()]
+        jobs.append(Job("Count the files", beneath, {**untested, "complexity": "low"}))
+    return [*jobs, Job("Explain what calc.py does", [say()], {**untested, "complexity": "low"}, Way.FORKED if harness.forks else Way.RESUMED)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,8 @@ def install(pin: Pin, folder: Path = FOLDER, env: Mapping[str, str] | None = Non
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder, prefix=".installing-") as fresh:  # renamed when it is whole
             _npm_install(pin, Path(fresh, "whole"), env)
-            Path(fresh, "whole").rename(place)
+            if not (place / inside).exists():  # another run may have been faster
+                Path(fresh, "whole").rename(place)
     said = subprocess.run([place / inside, "--version"], env=_bare(place), capture_output=True, text=True, timeout=120, check=False)
     if pin.version not in said.stdout:
         raise RuntimeError(f"{place / inside} should be {pin.version}, but says {said.stdout.strip()!r} {said.stderr.strip()!r}")
