@@ -47,7 +47,7 @@ format: $(STAMP)  ## Format the code and mend what the linter can.
 	$(BIN)/ruff check --fix .
 
 soak: $(STAMP)  ## Kill and fork reporting processes hundreds of times; damage session files 2,000 times.
-	MOSAIC_TELEMETRY_SOAK=1 $(BIN)/python -m pytest tests/server/test_fuzz.py tests/reliability/test_kill.py tests/reliability/test_fork.py tests/collectors/test_mutations.py tests/server/test_crash_workers.py tests/engine/test_store_crashes.py tests/engine/test_erasure_crashes.py
+	MOSAIC_TELEMETRY_SOAK=1 $(BIN)/python -m pytest tests/server/test_fuzz.py tests/reliability/test_kill.py tests/reliability/test_fork.py tests/collectors/test_mutations.py tests/server/test_crash_workers.py tests/engine/test_store_crashes.py tests/engine/test_erasure_crashes.py tests/engine/test_clickhouse_crashes.py
 
 harnesses: $(STAMP)  ## Drive the real harnesses, installed from the npm registry, against a model API of our own.
 	MOSAIC_TELEMETRY_HARNESSES=1 $(BIN)/python -m pytest tests/harnesses

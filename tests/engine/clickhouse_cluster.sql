@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS incoming_local ON CLUSTER 'main' (
     quality_gates_failed LowCardinality(String)
 ) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{database}/{table}/{shard}', '{replica}')
 ORDER BY (block, place)
-SETTINGS index_granularity = 8192, replicated_deduplication_window = 10000;
+SETTINGS index_granularity = 8192, replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS incoming ON CLUSTER 'main' AS incoming_local
 ENGINE = Distributed('main', currentDatabase(), incoming_local, sipHash64(block));
@@ -69,7 +69,7 @@ CREATE TABLE IF NOT EXISTS events_local ON CLUSTER 'main' (
 PARTITION BY toYYYYMM(fromUnixTimestamp64Milli(received_ms, 'UTC'))
 ORDER BY (sequence)
 TTL toDateTime(fromUnixTimestamp64Milli(received_ms, 'UTC')) + INTERVAL 500 DAY
-SETTINGS index_granularity = 8192, replicated_deduplication_window = 10000;
+SETTINGS index_granularity = 8192, replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS events ON CLUSTER 'main' AS events_local
 ENGINE = Distributed('main', currentDatabase(), events_local, sipHash64(event_id));
@@ -82,7 +82,7 @@ CREATE TABLE IF NOT EXISTS event_ids_local ON CLUSTER 'main' (
 PARTITION BY toYYYYMM(fromUnixTimestamp64Milli(received_ms, 'UTC'))
 ORDER BY (event_id)
 TTL toDateTime(fromUnixTimestamp64Milli(received_ms, 'UTC')) + INTERVAL 500 DAY
-SETTINGS index_granularity = 512, replicated_deduplication_window = 10000;
+SETTINGS index_granularity = 512, replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS event_ids ON CLUSTER 'main' AS event_ids_local
 ENGINE = Distributed('main', currentDatabase(), event_ids_local, sipHash64(event_id));

@@ -64,6 +64,7 @@ TABLES = (INCOMING, EVENTS, EVENT_IDS)
 _DAY = "fromUnixTimestamp64Milli(received_ms, 'UTC')"
 _CODECS = {"sequence": " CODEC(Delta, ZSTD)", "received_ms": " CODEC(Delta, ZSTD)", "timestamp_ms": " CODEC(Delta, ZSTD)"}
 _TOKENS = 10_000  # of the last inserts, by which one that is tried again is known
+_DURABLE = "fsync_after_insert = 1, fsync_part_directory = 1"  # without, an insert would be acknowledged that a power failure loses
 
 
 def statements(cluster: str | None = None, ttl_days: int | None = None) -> list[str]:
@@ -102,7 +103,7 @@ def _stored(table: Definition, cluster: str | None, ttl_days: int | None) -> str
         *([f"PARTITION BY toYYYYMM({_DAY})"] if table.by_month else []),
         f"ORDER BY ({', '.join(table.order)})",
         *([f"TTL toDateTime({_DAY}) + INTERVAL {ttl_days} DAY"] if table.by_month and ttl_days is not None else []),
-        f"SETTINGS index_granularity = {table.granularity}, {window} = {_TOKENS}",
+        f"SETTINGS index_granularity = {table.granularity}, {window} = {_TOKENS}, {_DURABLE}",
     ]
     return "\n".join(lines)
 

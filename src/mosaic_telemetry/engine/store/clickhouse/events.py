@@ -1,23 +1,28 @@
 """Settled events out of their table.
 
 An event is deleted in two steps. Which are to go is kept in the other database, in the transaction that takes them out of the cells;
-then they are deleted here, by whoever comes first: nothing is read before that is done. So the cells and the events never differ,
-whatever is killed when.
+then they are deleted here, by whoever comes first: nothing is read, and no slice is made, before that is done. So the cells and the
+events never differ, whatever is killed when. Deleting is safe to repeat, and to do by two at once: it is about numbers, which belong to
+one event for good.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, TypeVar
 
 from mosaic_telemetry.engine.store.accounts import AccountStore
 from mosaic_telemetry.engine.store.clickhouse.ddl import EVENT_IDS, EVENTS, INCOMING
-from mosaic_telemetry.engine.store.clickhouse.link import Link
-from mosaic_telemetry.engine.store.clickhouse.settling import literal
+from mosaic_telemetry.engine.store.clickhouse.link import Link, literal
 from mosaic_telemetry.engine.store.clickhouse.slices import Slices, SlicesStore, outside
 from mosaic_telemetry.engine.store.values import EventRow
 
-__all__ = ["NAME", "Deletions", "read_events"]
+__all__ = ["NAME", "Deletions", "once", "read_events"]
+
+T = TypeVar("T", bound=tuple[Any, ...])
 
 NAME = "clickhouse deletions"
 _CHUNK = 4000
@@ -30,13 +35,21 @@ FROM events WHERE sequence > {after} AND sequence <= {up_to}{where} ORDER BY seq
 
 
 def read_events(link: Link, slices: Slices, where: tuple[int, int, int, int | None]) -> list[EventRow]:
-    """The first events above one sequence and up to another, so many, of one instance if it is given."""
+    """The first events above one sequence and up to another, at most so many, of one instance if it is given."""
     after, up_to, limit, instance = where
     up_to = min(up_to, slices.settled)
     if after >= up_to or limit <= 0:
         return []
     conditions = outside(slices.struck, after, up_to) + ("" if instance is None else f" AND instance = {instance:d}")
-    return [EventRow(*row) for row in link.rows(_READ.format(after=after, up_to=up_to, where=conditions, limit=limit))]
+    return [EventRow(*row) for row in once(link.rows(_READ.format(after=after, up_to=up_to, where=conditions, limit=limit)))]
+
+
+def once(rows: Iterable[T]) -> list[T]:
+    """Rows in the order of the number that each begins with, one a number.
+
+    An insert that is tried again is known by its token. Should ClickHouse ever forget one, a number stands there twice, and is one event.
+    """
+    return [next(same) for _, same in groupby(rows, itemgetter(0))]
 
 
 class Deletions:
@@ -57,6 +70,10 @@ class Deletions:
         """The setting that says that they are to go."""
         return {NAME: json.dumps(_ranges(sequences))}
 
+    def due(self) -> bool:
+        """Whether any are to go."""
+        return bool(self._accounts.setting(NAME))
+
     def finish(self) -> None:
         """Delete what is to go, with its ids, and wherever else an event of these ids came in."""
         while self._accounts.setting(NAME):
@@ -64,21 +81,26 @@ class Deletions:
             if opened is None:
                 continue
             try:
-                if text := self._accounts.setting(NAME):
-                    self._delete(json.loads(text))
+                text = self._accounts.setting(NAME)
+                if text and self._delete(json.loads(text), opened):
                     self._accounts.change_setting(NAME, text, "").result()
             finally:
                 self._slices.change(opened, opened.committed(0))
 
-    def _delete(self, ranges: Sequence[Sequence[int]]) -> None:
-        for start in range(0, len(ranges), _CHUNK):
-            chosen = _among(ranges[start : start + _CHUNK])
-            ids = [row[0] for row in self._link.rows(f"SELECT event_id FROM {EVENTS.name} WHERE {chosen}")]  # noqa: S608 - numbers
-            for place in range(0, len(ids), _CHUNK):
-                some = f"event_id IN ({', '.join(map(literal, ids[place : place + _CHUNK]))})"
+    def _delete(self, ranges: Sequence[Sequence[int]], opened: Slices) -> bool:
+        """Delete some numbers; False where somebody else lost patience, and does the rest."""
+        numbers = [number for first, last in ranges for number in range(first, last + 1)]
+        for start in range(0, len(numbers), _CHUNK):
+            if self._slices.read() != opened:
+                return False
+            chosen = f"sequence IN ({', '.join(map(str, numbers[start : start + _CHUNK]))})"
+            ids = [row[0] for row in self._link.rows(f"SELECT DISTINCT event_id FROM {EVENTS.name} WHERE {chosen}")]  # noqa: S608 - numbers
+            if ids:
+                some = f"event_id IN ({', '.join(map(literal, ids))})"
                 self._link.delete(INCOMING, some)
-                self._link.delete(EVENT_IDS, some)
-            self._link.delete(EVENTS, chosen)  # last: the ids are read from here when this is done again
+                self._link.delete(EVENT_IDS, f"{some} AND {chosen}")
+                self._link.delete(EVENTS, chosen)  # last: the ids are read from here when this is done again
+        return True
 
 
 def _ranges(sequences: Sequence[int]) -> list[tuple[int, int]]:
@@ -90,10 +112,3 @@ def _ranges(sequences: Sequence[int]) -> list[tuple[int, int]]:
         else:
             ranges.append((sequence, sequence))
     return ranges
-
-
-def _among(ranges: Sequence[Sequence[int]]) -> str:
-    """A condition for numbers in ranges."""
-    single = ", ".join(str(first) for first, last in ranges if first == last)
-    parts = [f"sequence BETWEEN {first} AND {last}" for first, last in ranges if first != last] + ([f"sequence IN ({single})"] if single else [])
-    return f"({' OR '.join(parts)})"

@@ -15,7 +15,7 @@ from mosaic_telemetry.engine.errors import DatabaseBusyError, DatabaseError
 from mosaic_telemetry.engine.store.clickhouse.address import Address
 from mosaic_telemetry.engine.store.clickhouse.ddl import Definition, local_name
 
-__all__ = ["Link"]
+__all__ = ["Link", "literal"]
 
 T = TypeVar("T")
 
@@ -32,6 +32,8 @@ _PASSING = {3, 159, 160, 164, 202, 209, 210, 225, 241, 242, 243, 252, 254, 285, 
 _QUORUM = {"insert_quorum": "auto", "distributed_foreground_insert": "1"}
 # One process at a time writes the settled tables, so that they can be read in the order of writing from any replica.
 _IN_ORDER = {"insert_quorum_parallel": "0"}
+# However a server is set up, what is inserted at once lies in one part of each partition: it is seen as a whole or not at all.
+_AS_ONE = {"async_insert": "0", "min_insert_block_size_rows": "1000000", "min_insert_block_size_bytes": "0", "max_partitions_per_insert_block": "0"}
 _READ_IN_ORDER = {"select_sequential_consistency": "1"}
 
 
@@ -84,7 +86,7 @@ class Link:
             token: what no other block has; by it ClickHouse knows one that it has already.
             in_order: whether others read these rows only after this has returned.
         """
-        settings = {"insert_deduplication_token": token, "insert_deduplicate": "1", "max_partitions_per_insert_block": "0", "async_insert": "0"}
+        settings = {**_AS_ONE, "insert_deduplication_token": token, "insert_deduplicate": "1"}
         if self._cluster is not None:
             settings |= _QUORUM | (_IN_ORDER if in_order else {})
         self._tried(
@@ -151,6 +153,11 @@ class Link:
             raise DatabaseError(f"the database {name} failed: {_line(error)}") from error
         except (HTTPError, OSError) as error:
             raise DatabaseBusyError(f"the database {name} cannot be used at the moment: {_line(error)}") from error
+
+
+def literal(value: bytes) -> str:
+    """Bytes in a statement."""
+    return f"unhex('{value.hex()}')"
 
 
 def _line(error: BaseException) -> str:

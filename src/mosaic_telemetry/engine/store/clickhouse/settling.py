@@ -3,10 +3,14 @@
 A slice is made of whole blocks, whenever they become visible, so nothing hangs on clocks or on how long an insert may take. Making it
 is safe to break off and to repeat, since events are known by their ids: a block that is settled a second time, or was sent a second
 time, adds nothing.
+
+What goes into a slice is read after its numbers were taken, and only while no deletion is due: an event that was settled and deleted by
+others in the meantime is thus never taken for a new one.
 """
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +18,11 @@ from itertools import compress
 from typing import Any
 
 from mosaic_telemetry.engine.store.clickhouse.ddl import EVENT_COLUMNS, EVENT_IDS, EVENTS, INCOMING
-from mosaic_telemetry.engine.store.clickhouse.link import Link
+from mosaic_telemetry.engine.store.clickhouse.events import Deletions
+from mosaic_telemetry.engine.store.clickhouse.link import Link, literal
 from mosaic_telemetry.engine.store.clickhouse.slices import Slices, SlicesStore, outside
 
-__all__ = ["Settler", "literal"]
+__all__ = ["Settler"]
 
 _ROWS = 50_000
 _BLOCKS = 1000
@@ -36,12 +41,14 @@ class Settler:
     Args:
         link: to ClickHouse.
         slices: what is to be seen.
+        deletions: what is to go.
         now: the time, in seconds since 1970.
     """
 
-    def __init__(self, link: Link, slices: SlicesStore, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, link: Link, slices: SlicesStore, deletions: Deletions, now: Callable[[], float] = time.time) -> None:
         self._link = link
         self._slices = slices
+        self._deletions = deletions
         self._now = now
         self._lock = threading.Lock()
         self._done: list[bytes] = []
@@ -50,10 +57,10 @@ class Settler:
     def settle(self) -> Slices:
         """Settle everything that is visible now; returns what is to be seen then."""
         with self._lock:
+            self._sweep()
             if waiting := self._link.rows(f"SELECT max(block) FROM {INCOMING.name} WHERE {self._unsettled()} HAVING count() > 0"):  # noqa: S608 - bytes as hexadecimals
                 while self._settle_some(waiting[0][0]):  # and no further: blocks may come faster than they are settled
-                    pass
-            self._sweep()
+                    self._sweep()  # before the list of them outgrows a statement
             return self._slices.read() or Slices()
 
     def close(self) -> None:
@@ -63,28 +70,32 @@ class Settler:
 
     def _settle_some(self, last: bytes) -> bool:
         """Make a slice of blocks up to one; False where nothing is there to make one of."""
-        columns = self._arrived(last)
-        if columns is None:
+        blocks, rows = self._waiting(last)
+        if not blocks:
             return False
-        opened = self._slices.open(len(columns["event_id"]))
+        opened = self._slices.open(rows)
         if opened is None:
             return True
+        if self._deletions.due():
+            self._slices.change(opened, opened.given_back())
+            self._deletions.finish()
+            return True
         try:
-            fresh = self._fresh(columns, opened)
+            fresh = self._fresh(self._read(blocks), opened)
             self._write(fresh, opened)
         except BaseException:
             self._slices.strike(opened)
             raise
         if self._slices.change(opened, opened.committed(len(fresh["event_id"]))):
-            self._done += dict.fromkeys(columns["block"])
+            self._done += blocks
         return True
 
     def _unsettled(self) -> str:
         """A condition for blocks that this process did not settle."""
         return f"block NOT IN ({', '.join(map(literal, self._done))})" if self._done else "true"
 
-    def _arrived(self, last: bytes) -> Mapping[str, Sequence[Any]] | None:
-        """The oldest blocks that are not settled, in the order in which they were written."""
+    def _waiting(self, last: bytes) -> tuple[list[bytes], int]:
+        """The oldest blocks that are not settled, in the order in which they were written; and how many rows they have."""
         blocks: list[bytes] = []
         rows = 0
         condition = f"block <= {literal(last)} AND {self._unsettled()}"
@@ -93,12 +104,13 @@ class Settler:
                 break
             blocks.append(block)
             rows += count
-        if not blocks:
-            return None
-        # Whole blocks: whatever replica answers, it has all of a block or nothing, and what it has not yet comes next time.
+        return blocks, rows
+
+    def _read(self, blocks: Sequence[bytes]) -> Mapping[str, Sequence[Any]]:
+        """The rows of whole blocks by column, in the order in which they were written."""
         wanted = f"block IN ({', '.join(map(literal, blocks))})"
         found = self._link.columns(f"SELECT {', '.join(_COLUMNS)} FROM {INCOMING.name} WHERE {wanted} ORDER BY block, place")  # noqa: S608 - as above
-        return dict(zip(_COLUMNS, found, strict=True)) if found and found[0] else None
+        return dict(zip(_COLUMNS, found, strict=True)) if found else dict.fromkeys(_COLUMNS, ())
 
     def _fresh(self, columns: Mapping[str, Sequence[Any]], opened: Slices) -> dict[str, list[Any]]:
         """Those events whose ids are not known, each the first time it came, without their blocks."""
@@ -118,8 +130,9 @@ class Settler:
         if not fresh["event_id"]:
             return
         columns = {**fresh, "sequence": range(opened.began + 1, opened.began + 1 + len(fresh["event_id"]))}
+        token = secrets.token_hex(8)
         for table in (EVENTS, EVENT_IDS):
-            self._link.insert(table, columns, f"{table.name} {opened.began}", in_order=True)
+            self._link.insert(table, columns, f"{table.name} {opened.began} {token}", in_order=True)
 
     def _sweep(self, *, whole: bool = False) -> None:
         """Now and then, delete settled blocks, and what was written by those who never finished."""
@@ -141,8 +154,3 @@ class Settler:
                     self._link.delete(table, f"sequence > {first} AND sequence <= {last}")
             kept = tuple(one for one in before.struck if one not in old)
             self._slices.change(before, Slices(before.settled, before.given, before.began, kept, before.failed))
-
-
-def literal(value: bytes) -> str:
-    """Bytes in a statement."""
-    return f"unhex('{value.hex()}')"

@@ -56,6 +56,10 @@ class Slices:
         last = self.began + count
         return replace(self, settled=last if count else self.settled, given=last, began=NOBODY, failed=0)
 
+    def given_back(self) -> Slices:
+        """Without the range that was being written, under which nothing was."""
+        return replace(self, given=self.began, began=NOBODY)
+
     def as_setting(self) -> dict[str, str]:
         """As they are kept, by name."""
         return {NAME: _text(self)}

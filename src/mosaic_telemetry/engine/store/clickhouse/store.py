@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -34,6 +35,8 @@ class ClickhouseStore:
     Args:
         address: of the ClickHouse database.
         accounts: the store that keeps all but the events; closed by `close`.
+        connect: how to reach ClickHouse.
+        sleep: how to wait for others, in seconds.
 
     Raises:
         DatabaseError: it cannot be opened.
@@ -42,15 +45,15 @@ class ClickhouseStore:
     is_remote = True
     tells_duplicates = False
 
-    def __init__(self, address: Address, accounts: Store) -> None:
+    def __init__(self, address: Address, accounts: Store, *, connect: Callable[[Address], Link] = Link, sleep: Callable[[float], None] = time.sleep) -> None:
         self._name = address.name
         self._accounts = accounts
         try:
-            self._link = Link(address)
+            self._link = connect(address)
         except BaseException:
             accounts.close()
             raise
-        self._kept = SlicesStore(accounts)
+        self._kept = SlicesStore(accounts, sleep)
         try:
             self._prepare(address)
         except BaseException:
@@ -58,8 +61,8 @@ class ClickhouseStore:
             accounts.close()
             raise
         self._slices = self._kept.make()
-        self._settler = Settler(self._link, self._kept)
         self._deletions = Deletions(self._link, accounts, self._kept)
+        self._settler = Settler(self._link, self._kept, self._deletions)
         self._inserter = Inserter(self._link, address.insert_ms)
         self._applier = ThreadPoolExecutor(1, "mosaic-telemetry-deleting")
         self._closed = False

@@ -13,6 +13,7 @@ from contextlib import closing
 
 from mosaic_telemetry.engine.store.clickhouse.address import Address
 from mosaic_telemetry.engine.store.clickhouse.ddl import EVENT_IDS, EVENTS, TABLES
+from mosaic_telemetry.engine.store.clickhouse.events import once
 from mosaic_telemetry.engine.store.clickhouse.link import Link
 from mosaic_telemetry.engine.store.clickhouse.slices import Slices, SlicesStore, outside
 from mosaic_telemetry.engine.store.clickhouse.store import OWN_SETTINGS, ClickhouseStore
@@ -117,7 +118,7 @@ class ClickhouseTables:
         after = 0
         while found := self._link.rows(f"SELECT {', '.join(EVENTS.columns)} FROM {EVENTS.name} WHERE {self._seen(after)} ORDER BY sequence LIMIT {CHUNK}"):  # noqa: S608 - fixed names
             some: list[Row] = []
-            for row in found:
+            for row in once(found):
                 values = list(row)
                 for place in _PLACES:
                     values[place] = numbers[values[place]]
