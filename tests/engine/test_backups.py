@@ -161,6 +161,29 @@ def test_postgresqls_programs_are_asked_for(urls, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("client_programs")
+def test_programs_that_are_too_old_are_told_so_in_one_line(urls, tmp_path, monkeypatch):
+    source, target = urls
+    with open_engine(source):
+        pass
+    dump = tmp_path / "backup.dump"
+    back_up(source, dump)
+    header = bytearray(dump.read_bytes())
+    header[6] = 99  # after PGDMP: the version of the format, 1.99
+    dump.write_bytes(header)
+    with pytest.raises(DatabaseError, match="this pg_restore is older than"):
+        restore(dump, target)
+    old = tmp_path / "pg_dump"  # what an older one says
+    lines = ("error: aborting because of server version mismatch", "detail: server version: 99.1; pg_dump version: 14.2")
+    old.write_text("#!/bin/sh\n" + "".join(f"echo 'pg_dump: {line}' >&2\n" for line in lines) + "exit 1\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(DatabaseError, match="this pg_dump is older than") as caught:
+        back_up(source, tmp_path / "other.dump")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "other.dump").exists()
+
+
 @pytest.mark.parametrize(
     ("dsn", "address", "password"),
     [

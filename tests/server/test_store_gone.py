@@ -47,3 +47,23 @@ def test_another_file_in_its_place_is_used_after_a_restart_alone(own_server, tmp
     assert "another file was put in the place of the database" in own_server.stop()[1]
     own_server.start()
     assert own_server.submit(own_server.event())[0] == 202
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_file_of_commits_is_missed_too_and_a_stop_saves_what_it_held(own_server, workers):
+    """A kill would lose it: it has no name any more."""
+    own_server.stop()
+    own_server.start("--workers", str(workers))
+    kept = own_server.event()
+    assert own_server.submit(kept)[1]["accepted"] == 1
+    own_server.database.with_name(f"{own_server.database.name}-wal").unlink()
+    assert own_server.submit(own_server.event())[0] == 503
+    wait_for(lambda: ready(own_server) == 503, 10, "the server's noticing")
+    code, log = own_server.stop()
+    assert code == 0
+    assert f"the file {own_server.database}-wal was deleted while in use" in log
+    own_server.start()
+    status, answer = own_server.submit(kept, own_server.event())
+    assert (status, answer["accepted"], answer["rejected"]) == (202, 1, 1)
+    with open_engine(own_server.database) as engine:
+        assert not engine.verify()

@@ -17,6 +17,7 @@ __all__ = ["apart", "dump", "put_back"]
 
 _MARKER = "mosaic_telemetry_tables"
 _SQLITE = b"SQLite format 3\0"
+_TOO_OLD = ("server version mismatch", "unsupported version (")  # of a server, and of a dump
 _ALIKE = ("--no-owner", "--no-privileges")  # so that it can be put back by another user
 
 
@@ -113,9 +114,11 @@ def _run(words: list[str], environment: dict[str, str]) -> str:
     """
     if shutil.which(words[0]) is None:
         raise DatabaseError(f"{words[0]} is not installed; install PostgreSQL's client programs (Debian: postgresql-client)")
-    whole = {**os.environ, **environment}
+    whole = {**os.environ, **environment, "LC_ALL": "C"}  # its words are looked into
     done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False, env=whole)  # noqa: S603 - words of ours
     if done.returncode:
+        if any(old in done.stderr for old in _TOO_OLD):
+            raise DatabaseError(f"this {words[0]} is older than the PostgreSQL that it is to work with; install the client programs of that version")
         said = [line.partition(": ")[2] or line for line in done.stderr.splitlines() if line.strip()]
         raise DatabaseError(f"{words[0]} failed: {'; '.join(said[:3]) or f'exit code {done.returncode}'}")
     return done.stdout

@@ -57,6 +57,7 @@ def _set_up(connection: apsw.Connection, path: Path) -> None:
     if connection.pragma("journal_mode", "WAL") != "wal":
         raise DatabaseError(f"{path} lies on a file system where SQLite cannot share a database (WAL); name another file with --database")
     connection.pragma("wal_autocheckpoint", 4000)
+    connection.pragma("user_version")  # the first look in this mode makes the file -wal
 
 
 def open_reader(path: Path) -> apsw.Connection:

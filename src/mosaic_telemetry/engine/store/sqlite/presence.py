@@ -1,6 +1,7 @@
 """Whether the file that is open still is the one that others find at its path.
 
-An open file lives on when its name goes: what is committed into it then is durable and yet lost for everybody else.
+An open file lives on when its name goes: what is committed into it then is durable and yet lost for everybody else. The same is true of
+the file `-wal` beside it, where commits stand until SQLite takes them over.
 """
 
 from __future__ import annotations
@@ -14,24 +15,30 @@ __all__ = ["Presence"]
 
 
 class Presence:
-    """Remembers which file stands at a path now.
+    """Remembers which files stand at a database's path now.
 
     Args:
-        path: a file that exists.
+        path: a database that is open.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = str(path)
+        self._wal = f"{path}-wal"
         self._was = _identity(self._path)
+        self._wal_was = _identity(self._wal)
 
     def check(self) -> None:
-        """See whether it still is that file; takes 2 µs.
+        """See whether they still are those files; takes 4 µs.
 
         Raises:
-            DatabaseError: it was deleted, moved or replaced.
+            DatabaseError: one of them was deleted, moved or replaced.
         """
         found = _identity(self._path)
         if found == self._was:
+            if _identity(self._wal) != self._wal_was:
+                raise DatabaseError(
+                    f"the file {self._wal} was deleted while in use; put it back, or stop this program, which saves what it held, and start it again"
+                )
             return
         if found is None:
             raise DatabaseError(f"the database {self._path} was deleted or moved away while in use; put it back, or restart to begin a new one")
