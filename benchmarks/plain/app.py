@@ -1,6 +1,7 @@
 """The same endpoint as most would write it: FastAPI, pydantic, SQLAlchemy. Durable as well (WAL, synchronous=FULL); it keeps no cells.
 
-Run with uvicorn; the database, the key and the instance come from the environment (DATABASE, API_KEY, INSTANCE_ID).
+The database's URL, the key and the instance come from the environment (DATABASE, API_KEY, INSTANCE_ID). Run as a program, it makes the tables and the
+key; uvicorn then serves `app`.
 """
 
 # ruff: noqa: ANN001, ANN201
@@ -18,13 +19,15 @@ from pydantic import BaseModel, Field
 from sqlalchemy import JSON, DateTime, Float, Integer, String, Uuid, create_engine, event, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-engine = create_engine(f"sqlite:///{os.environ['DATABASE']}", connect_args={"timeout": 60})
+SQLITE = os.environ["DATABASE"].startswith("sqlite")
+engine = create_engine(os.environ["DATABASE"], connect_args={"timeout": 60} if SQLITE else {})
 
+if SQLITE:
 
-@event.listens_for(engine, "connect")
-def durable(connection, _):
-    for pragma in ("journal_mode = WAL", "synchronous = FULL"):
-        connection.execute(f"PRAGMA {pragma}").close()
+    @event.listens_for(engine, "connect")
+    def durable(connection, _):
+        for pragma in ("journal_mode = WAL", "synchronous = FULL"):
+            connection.execute(f"PRAGMA {pragma}").close()
 
 
 class Base(DeclarativeBase):
@@ -130,7 +133,6 @@ class BatchOut(BaseModel):
 app = FastAPI()
 
 
-@app.on_event("startup")
 def prepare():
     Base.metadata.create_all(engine)
     with Session(engine) as session:
@@ -171,3 +173,7 @@ def submit(batch: BatchIn, instance: Annotated[UUID, Depends(get_instance)], ses
 @app.get("/healthz")
 def healthz() -> str:
     return "ok"
+
+
+if __name__ == "__main__":
+    prepare()
