@@ -23,14 +23,17 @@ def test_room_is_for_so_many_and_one_batch_always_fits():
     with pytest.raises(OverloadedError, match="150 events wait"):
         room.take(1)
     with pytest.raises(OverloadedError):
-        room.check()
+        room.check(1)
     room.give_back(150)
-    room.check()
+    room.check(150)
     room.take(60)
-    room.check()
-    with pytest.raises(OverloadedError):
-        room.take(41)
+    room.check(40)
+    for refuses in (room.check, room.take):
+        with pytest.raises(OverloadedError, match="60 events wait"):
+            refuses(41)
     room.take(40)
+    room.give_back(100)
+    room.check(150)
 
 
 # A server whose database another process holds: nothing that is sent can be stored meanwhile.

@@ -13,7 +13,7 @@ from mosaic_telemetry.engine.observing import Observer, Unobserved
 from mosaic_telemetry.engine.room import Room
 from mosaic_telemetry.engine.standing import Admission
 from mosaic_telemetry.engine.store import Instance, Store, StoredEvent
-from mosaic_telemetry.schema import BatchEventResponse, TaskCompletionEvent, encode_event
+from mosaic_telemetry.schema import MAX_BATCH_EVENTS, BatchEventResponse, TaskCompletionEvent, encode_event
 
 __all__ = ["Receiver", "Submission"]
 
@@ -64,8 +64,11 @@ class Receiver:
         self._observer = observer
 
     def check_room(self) -> None:
-        """Raise `OverloadedError` if `submit` would, whatever it was given."""
-        self._room.check()
+        """Raise `OverloadedError` if `submit` would, whatever it was given.
+
+        There must be room for the largest batch: else those of odd sizes would be read and judged one after the other, only to be refused then.
+        """
+        self._room.check(MAX_BATCH_EVENTS)
 
     def submit(self, instance: Instance, body: bytes) -> Submission:
         """Take the body of `POST /v1/events/batch`; does not wait for the store.
@@ -76,7 +79,7 @@ class Receiver:
             FormError: it is no batch of 1 to 100 events.
             WrongInstanceError: an event names another instance; nothing of the batch is stored.
         """
-        self._room.check()
+        self.check_room()
         judged = judge_body(body, instance.instance_id)
         stored: Future[list[bool]] = Future()
         if judged.events:

@@ -24,13 +24,13 @@ class Room:
         self._waiting = 0
         self._lock = threading.Lock()
 
-    def check(self) -> None:
-        """See whether any more may wait.
+    def check(self, events: int) -> None:
+        """See whether so many more may wait. Nothing is kept for them: whoever sends slowly must not hold what others could use.
 
         Raises:
-            OverloadedError: none may.
+            OverloadedError: they may not.
         """
-        if self._waiting >= self._size:
+        if self._waiting and self._waiting + events > self._size:
             raise OverloadedError(f"{self._waiting:,} events wait to be stored already")
 
     def take(self, events: int) -> None:
@@ -40,8 +40,7 @@ class Room:
             OverloadedError: there is no room for them.
         """
         with self._lock:
-            if self._waiting and self._waiting + events > self._size:
-                raise OverloadedError(f"{self._waiting:,} events wait to be stored already")
+            self.check(events)
             self._waiting += events
 
     def give_back(self, events: int) -> None:
