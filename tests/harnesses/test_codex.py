@@ -1,6 +1,7 @@
 """The real Codex at work: what the model API said is what is collected."""
 
 import json
+import re
 from typing import ClassVar
 
 import pytest
@@ -36,6 +37,8 @@ class Codex(Harness):
     classes = ("input", "cache_read", "output", "reasoning")
     event: ClassVar = {"harness": "custom", "model": "gpt-5", "provider": "custom"}
 
+    forked = False
+
     @property
     def place(self):
         return self.home / ".codex"
@@ -52,8 +55,8 @@ class Codex(Harness):
                 return ["exec", *options, prompt]
             case Way.RESUMED:
                 return ["exec", *options, "resume", "--last", prompt]
-        (session,) = (path.stem[-36:] for path in self.place.rglob("rollout-*.jsonl"))
-        return ["exec", *options, "fork", session, prompt]
+        oldest = min(path.stem for path in self.place.rglob("rollout-*.jsonl"))  # its subagents have rollouts of their own
+        return ["exec", *options, "fork", oldest[-36:], prompt]
 
     def shell(self, command):
         return Call("exec_command", {"cmd": command})
@@ -62,11 +65,24 @@ class Codex(Harness):
         old, new = ("".join(f"{sign}{line}\n" for line in lines.splitlines()) for sign, lines in (("-", path.read_text()), ("+", text)))
         return (self.shell(f"apply_patch <<'EOF'\n*** Begin Patch\n*** Update File: {path.name}\n@@\n{old}{new}*** End Patch\nEOF\n"),)
 
+    def subagent(self, task):
+        return Call("spawn_agent", {"message": task, "fork_context": self.forked}, "multi_agent_v1")
+
+    def joined(self):
+        return (Call("wait_agent", lambda text: {"targets": [re.findall(r"agent_id\W+([0-9a-f-]{36})", text)[-1]]}, "multi_agent_v1"),)
+
+
+class ForkingCodex(Codex):
+    """Its subagents begin with a copy of the agent's history."""
+
+    forked = True
+
 
 @pytest.fixture(scope="module")
 def codex(installed):
     return installed(Codex.pin)
 
 
-def test_what_the_api_said_is_what_is_collected(codex, tmp_path):
-    compare(Codex(tmp_path), codex)
+@pytest.mark.parametrize("harness", [Codex, ForkingCodex])
+def test_what_the_api_said_is_what_is_collected(codex, harness, tmp_path):
+    compare(harness(tmp_path), codex)

@@ -41,8 +41,8 @@ def check(harness: Harness, jobs: Sequence[Job], said: Sequence[Reply], seen: Se
     for job, event in zip(done, events, strict=True):
         wanted = {**harness.event, **job.event}
         assert {name: event[name] for name in wanted} == wanted, job.prompt
-    found = [[(call["subagent"], *_call(call)) for call in task["calls"]] for task in seen.audit["audit"]]
-    assert found == [[(reply.subagent, *_truth(harness, reply)) for reply in replies] for _, replies in zip(done, answers, strict=False)]
+    found = [sorted((call["subagent"], *_call(call)) for call in task["calls"]) for task in seen.audit["audit"]]
+    assert found == [sorted((reply.subagent, *_truth(harness, reply)) for reply in replies) for _, replies in zip(done, answers, strict=False)]
     assert all(task["reliable"] for task in seen.audit["audit"])
     assert seen.audit["calls_outside"] == []
     sessions = seen.audit["sessions"].values()

@@ -93,8 +93,12 @@ class Harness(ABC):
         """The tool calls that give a file a new text."""
 
     def subagent(self, task: str) -> Call | None:  # noqa: ARG002 - for those that have subagents
-        """The tool call that gives a task to a subagent; None for a harness that has none, or none that answers in a fixed order."""
+        """The tool call that gives a task to a subagent; None for a harness that has none."""
         return None
+
+    def joined(self) -> tuple[Call, ...]:
+        """The tool calls that wait for the subagent; none where the first call does."""
+        return ()
 
     def report(self, text: str) -> tuple[Call, ...]:  # noqa: ARG002 - for those that need it
         """The tool calls by which a subagent ends; none where it just stops."""
@@ -141,7 +145,8 @@ def jobs_for(harness: Harness) -> list[Job]:
         Job("Review the folder", [say(*looks), say(*looks), say()], {**untested, "complexity": "medium"}),
     ]
     if (task := harness.subagent("Count the files")) is not None:
-        beneath = [say(task), say(looks[0], subagent=True), say(*harness.report("Three files."), subagent=True), say()]
+        beneath = [say(task), say(looks[0], subagent=True), say(*harness.report("Three files."), subagent=True)]
+        beneath += [say(*harness.joined()), say()] if harness.joined() else [say()]
         jobs.append(Job("Count the files", beneath, {**untested, "complexity": "low"}))
     return [*jobs, Job("Explain what calc.py does", [say()], {**untested, "complexity": "low"}, Way.FORKED if harness.forks else Way.RESUMED)]
 

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -19,7 +20,8 @@ class ModelApi:
 
     Args:
         dialect: the API's format.
-        script: the replies, in their order. A request without tools (a title and the like) is answered with a word, aside from it.
+        script: the replies, in their order; where the requests tell who asks, in one order for the agent and one for its subagents.
+            A request without tools (a title and the like) is answered with a word, aside from it.
 
     Attributes:
         said: the replies given so far, in the order of the requests; failures are not among them.
@@ -57,20 +59,22 @@ class ModelApi:
             if not asked.tools:
                 self.asides += 1
                 return 200, self._dialect.encode(_ASIDE, asked, 1000 + self.asides)
-            return self._next(asked, f"{method} {path}")
+            return self._next(asked, body.decode(), f"{method} {path}")
 
-    def _next(self, asked: Asked, request: str) -> tuple[int, Answer]:
-        if not self._script:
+    def _next(self, asked: Asked, text: str, request: str) -> tuple[int, Answer]:
+        place = next((place for place, reply in enumerate(self._script) if asked.subagent in {None, reply.subagent}), None)
+        if place is None:
             return self._refuse(400, f"{request}: the script is at its end")
-        reply = self._script[0]
+        reply = self._script[place]
         if unknown := {call.name for call in reply.calls} - asked.tools:
             return self._refuse(400, f"{request}: it offers no {', '.join(unknown)}, but {', '.join(sorted(asked.tools))}")
-        del self._script[0]
+        del self._script[place]
         if reply.status != 200:
             self.failed += 1
             return reply.status, Answer(_OVERLOADED)
         self.said.append(reply)
-        return 200, self._dialect.encode(reply, asked, len(self.said))
+        calls = tuple(replace(call, arguments=call.arguments(text)) if callable(call.arguments) else call for call in reply.calls)
+        return 200, self._dialect.encode(replace(reply, calls=calls), asked, len(self.said))
 
     def _refuse(self, status: int, request: str) -> tuple[int, Answer]:
         self.refused.append(request)

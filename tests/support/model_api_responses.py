@@ -14,7 +14,11 @@ class Responses:
     def asked(self, path: str, body: dict[str, Any]) -> Asked | None:
         if not path.endswith("/responses") or not body.get("stream"):
             return None
-        return Asked(str(body.get("model")), frozenset(str(tool.get("name", tool.get("type"))) for tool in body.get("tools") or []))
+        tools = body.get("tools") or []
+        inside = [one for tool in tools if tool.get("type") == "namespace" for one in tool.get("tools", [])]
+        names = frozenset(str(tool.get("name", tool.get("type"))) for tool in [*tools, *inside])
+        told = body.get("client_metadata") or {}  # Codex says who asks
+        return Asked(str(body.get("model")), names, subagent=told.get("thread_id") != told.get("session_id"))
 
     def encode(self, reply: Reply, asked: Asked, number: int) -> Answer:
         response = {"id": f"resp_test{number}", "object": "response", "model": asked.model, "status": "in_progress", "output": []}
@@ -51,6 +55,7 @@ def _items(reply: Reply, number: int) -> list[dict[str, Any]]:
             "id": f"fc_test{number}_{place}",
             "call_id": f"call_test{number}_{place}",
             "name": call.name,
+            **({"namespace": call.space} if call.space else {}),
             "arguments": json.dumps(call.arguments),
             "status": "completed",
         }

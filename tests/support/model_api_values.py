@@ -1,5 +1,6 @@
 """What a model API is asked and what it says, whatever its format: a script is written in these, and an encoder makes bytes of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -49,10 +50,16 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A tool that the model asks for, by the harness's name for it."""
+    """A tool that the model asks for, by the harness's name for it.
+
+    Attributes:
+        arguments: what it is given; or how they follow from the text of the request, for those that name what was said before.
+        space: the group that the tool stands in, for harnesses that group them.
+    """
 
     name: str
-    arguments: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, Any] | Callable[[str], dict[str, Any]] = field(default_factory=dict)
+    space: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +71,7 @@ class Reply:
         calls: the tools it asks for, all at once; none when it is done.
         used: the tokens that the answer costs.
         status: the HTTP status; other than 200 the request fails with it, costs nothing, and the harness tries again.
-        subagent: whether a subagent is meant to hear it. The API cannot know; what is collected must.
+        subagent: whether a subagent is meant to hear it.
     """
 
     text: str = ""
@@ -76,12 +83,17 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request asks of the model: which model, by which tools it may be answered, whether as a stream, whether with usage."""
+    """What a request asks of the model: which model, by which tools it may be answered, whether as a stream, whether with usage.
+
+    Attributes:
+        subagent: whether a subagent asks; None where the request does not tell.
+    """
 
     model: str
     tools: frozenset[str] = frozenset()
     streamed: bool = True
     counted: bool = True
+    subagent: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
