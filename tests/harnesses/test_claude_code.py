@@ -1,4 +1,4 @@
-"""The real Claude Code at work: what the model API said is what is collected, and what its hook reports."""
+"""The real Claude Code at work: what the model API said is what is collected, at the cost that it reckons itself, and what its hook reports."""
 
 import json
 import subprocess
@@ -37,7 +37,7 @@ class ClaudeCode(Harness):
         }
 
     def words(self, prompt, way):
-        return ["-p", prompt, "--model", "claude-sonnet-4-5", "--dangerously-skip-permissions", *_WAYS[way]]
+        return ["-p", prompt, "--model", "claude-sonnet-4-5", "--output-format", "json", "--dangerously-skip-permissions", *_WAYS[way]]
 
     def shell(self, command):
         return Call("Bash", {"command": command, "description": "work"})
@@ -56,7 +56,9 @@ def claude(installed):
 
 
 def test_what_the_api_said_is_what_is_collected(claude, tmp_path):
-    compare(ClaudeCode(tmp_path), claude)
+    seen = compare(ClaudeCode(tmp_path), claude)
+    cost = [json.loads(told)["total_cost_usd"] * 1_000_000 for told in seen.told]
+    assert [event["actual_cost_usd_micros"] for event in seen.after[-1]] == pytest.approx(cost, abs=1)
 
 
 def test_its_hook_reports_the_task(claude, tmp_path):

@@ -13,7 +13,7 @@ from support.model_api import ModelApi, Reply
 __all__ = ["check", "compare"]
 
 
-def compare(harness: Harness, program: Path) -> None:
+def compare(harness: Harness, program: Path) -> Seen:
     """Let the harness work, collect, and fail where that differs from what the model API said; a single token would be noticed."""
     jobs = jobs_for(harness)
     with ModelApi(harness.dialect, [reply for job in jobs for reply in job.replies]) as api:
@@ -24,6 +24,7 @@ def compare(harness: Harness, program: Path) -> None:
             more = replace(reply, used=replace(reply.used, **{name: getattr(reply.used, name) + 1}))
             with pytest.raises(AssertionError):
                 check(harness, jobs, [*api.said[:place], more, *api.said[place + 1 :]], seen)
+    return seen
 
 
 def check(harness: Harness, jobs: Sequence[Job], said: Sequence[Reply], seen: Seen) -> None:

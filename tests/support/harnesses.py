@@ -153,8 +153,15 @@ def jobs_for(harness: Harness) -> list[Job]:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the commands print of a harness's logs: the events after each job, and the audit after the last."""
+    """What is seen of a harness at work.
 
+    Attributes:
+        told: what it printed for each job.
+        after: the events that are collected after each job.
+        audit: that of all of them.
+    """
+
+    told: list[str]
     after: list[list[dict[str, Any]]]
     audit: dict[str, Any]
 
@@ -173,7 +180,7 @@ def work(harness: Harness, program: Path, api: ModelApi, jobs: Sequence[Job]) ->
     Nothing of the person who runs the tests is there for it, and nobody to call home to.
     """
     due = 0
-    after = []
+    printed, after = [], []
     with ClosedProxy() as proxy:
         (harness.home / "tmp").mkdir()
         env = {
@@ -192,8 +199,9 @@ def work(harness: Harness, program: Path, api: ModelApi, jobs: Sequence[Job]) ->
             due += sum(reply.status == 200 for reply in job.replies)
             assert len(api.said) == due, told
             assert job.replies[-1].text in done.stdout, told
+            printed.append(done.stdout)
             after.append(_collect(harness, "--dry-run"))
     assert set(api.refused) <= harness.harmless, api.refused
     assert set(proxy.wanted) <= harness.outside, proxy.wanted
     (audit,) = _collect(harness, "--audit")
-    return Seen(after, audit)
+    return Seen(printed, after, audit)
