@@ -1,6 +1,9 @@
 """A database file that goes while a server uses it: nothing is acknowledged that nobody will find again."""
 
+import os
 import shutil
+import signal
+from contextlib import suppress
 
 import pytest
 from support.waiting import wait_for
@@ -67,3 +70,28 @@ def test_the_file_of_commits_is_missed_too_and_a_stop_saves_what_it_held(own_ser
     assert (status, answer["accepted"], answer["rejected"]) == (202, 1, 1)
     with open_engine(own_server.database) as engine:
         assert not engine.verify()
+
+
+def test_a_worker_that_is_started_anew_makes_no_new_file(own_server, tmp_path):
+    own_server.stop()
+    own_server.start("--workers", "2")
+    before = own_server.children()
+    own_server.database.replace(tmp_path / "away.db")
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: (children := own_server.children()) and not set(children) & set(before), 30, "new processes")
+    wait_for(lambda: not own_server.children(), 30, "their end, since there is no database")
+    assert not own_server.database.exists()
+    (tmp_path / "away.db").replace(own_server.database)
+
+    def answers():
+        with suppress(OSError):
+            return ready(own_server) == 200 and len(own_server.children()) == len(before)
+        return False
+
+    wait_for(answers, 60, "the server's recovery")
+    assert own_server.submit(own_server.event())[0] == 202
+    code, log = own_server.stop()
+    assert code == 0
+    assert f"worker 1 stopped: the database {own_server.database} was deleted or moved away" in log
+    assert "Traceback" not in log

@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 import click
 from starlette.types import ASGIApp
 
-from mosaic_telemetry.cli.common import Database, json_option, place_of
+from mosaic_telemetry.cli.common import Database, is_missing, json_option, place_of
 from mosaic_telemetry.cli.database import database_option, open_database
 from mosaic_telemetry.cli.settings import settings_from, settings_options
-from mosaic_telemetry.engine import Admission, Engine, Retention, name_of
+from mosaic_telemetry.engine import Admission, DatabaseError, Engine, Retention, name_of, open_engine
 from mosaic_telemetry.server import Settings, bind, create_app, reserve, run, run_workers
 from mosaic_telemetry.server.logs import configure
 from mosaic_telemetry.server.metrics import shared_metrics
@@ -65,15 +65,18 @@ def command(database: Database, *, as_json: bool, **values: Any) -> None:
             click.echo(f"admin key {told['admin_key']} (not shown again; `mosaic-telemetry admin create-admin-key` makes another)")
 
     made = _app_maker(settings, database)
+    retention = Retention(event_days=settings.keep_days)
+    admission: Admission | Literal[False] = Admission(settings.trial_days) if settings.public else False
 
-    def opened(*, keep: bool) -> AbstractContextManager[Engine]:
-        retention = Retention(event_days=settings.keep_days)
-        return open_database(database, keep=keep, retention=retention, admission=Admission(settings.trial_days) if settings.public else False)
+    def opened_again(keep: bool) -> AbstractContextManager[Engine]:  # noqa: FBT001 - as `run_workers` calls it
+        if is_missing(database):  # a process that is started anew makes no new one, which knows no key
+            raise DatabaseError(f"the database {database} was deleted or moved away while in use; put it back, or restart to begin a new one")
+        return open_engine(database, keep=keep, retention=retention, admission=admission)
 
     with bound, shared_metrics() if workers > 1 else nullcontext():
         with ExitStack() as stack:
             with answering_meanwhile(bound.dup if workers == 1 else partial(listening, bound), settings):
-                engine = stack.enter_context(opened(keep=workers == 1))
+                engine = stack.enter_context(open_database(database, keep=workers == 1, retention=retention, admission=admission))
             if not settings.admin_key and (key := engine.accounts.make_admin_key(actor="server")):
                 told["admin_key"] = key
             if workers == 1:
@@ -81,7 +84,7 @@ def command(database: Database, *, as_json: bool, **values: Any) -> None:
                     run(app, bound, ready, patience=settings.patience)
                 return
         # The database was made or brought up to date, and is closed again: no connection may pass through a fork.
-        code = run_workers(workers, bound, made, lambda keep: opened(keep=keep), ready, patience=settings.patience)
+        code = run_workers(workers, bound, made, opened_again, ready, patience=settings.patience)
     if code:
         raise SystemExit(code)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mosaic_telemetry.engine.errors import DatabaseError
+from mosaic_telemetry.engine.errors import DatabaseBusyError
 
 __all__ = ["Presence"]
 
@@ -31,18 +31,18 @@ class Presence:
         """See whether they still are those files; takes 4 µs.
 
         Raises:
-            DatabaseError: one of them was deleted, moved or replaced.
+            DatabaseBusyError: one of them was deleted, moved or replaced.
         """
         found = _identity(self._path)
         if found == self._was:
             if _identity(self._wal) != self._wal_was:
-                raise DatabaseError(
+                raise DatabaseBusyError(
                     f"the file {self._wal} was deleted while in use; put it back, or stop this program, which saves what it held, and start it again"
                 )
             return
         if found is None:
-            raise DatabaseError(f"the database {self._path} was deleted or moved away while in use; put it back, or restart to begin a new one")
-        raise DatabaseError(f"another file was put in the place of the database {self._path} while in use; restart to use that one")
+            raise DatabaseBusyError(f"the database {self._path} was deleted or moved away while in use; put it back, or restart to begin a new one")
+        raise DatabaseBusyError(f"another file was put in the place of the database {self._path} while in use; restart to use that one")
 
 
 def _identity(path: str) -> tuple[int, int] | None:
