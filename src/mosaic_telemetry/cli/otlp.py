@@ -22,6 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mosaic_telemetry.cli.otlp_store import FactStore
+from mosaic_telemetry.collectors.estimates import with_estimates
 from mosaic_telemetry.collectors.events import to_event
 from mosaic_telemetry.collectors.otlp import Fact, facts_in
 from mosaic_telemetry.collectors.otlp_tasks import group_facts, tasks_of
@@ -110,7 +111,7 @@ class Receiver:
             newest = max(known[fact.id][1] for fact in group) / 1000
             if now - newest < (_GRACE_S if place + 1 < len(groups) else self._quiet_s):
                 continue
-            events += _events(group, instance, int(now * 1000))
+            events += self._events(group, instance, int(now * 1000))
             done += [fact.id for fact in group if fact.kind != "start"]
         last = max((received for _, received in known.values()), default=0) / 1000
         if now - last >= self._quiet_s:  # nothing more is to come: what belongs to no prompt goes as well
@@ -121,13 +122,14 @@ class Receiver:
             self._store.remove(instance, harness, session, done)
         return len(events)
 
-
-def _events(group: list[Fact], instance: Instance, now_ms: int) -> list[TaskCompletionEvent]:
-    try:
-        return [to_event(task, str(instance.instance_id)).event for task in tasks_of(group, now_ms)]
-    except ValidationError as error:
-        _log.warning("OpenTelemetry: no event can be made of a task: %s", error)
-        return []
+    def _events(self, group: list[Fact], instance: Instance, now_ms: int) -> list[TaskCompletionEvent]:
+        """The event of a prompt's facts, with what was predicted before the task began as its estimates."""
+        try:
+            tasks = [(task, to_event(task, str(instance.instance_id))) for task in tasks_of(group, now_ms)]
+        except ValidationError as error:
+            _log.warning("OpenTelemetry: no event can be made of a task: %s", error)
+            return []
+        return [converted.event for _, converted in with_estimates(tasks, self._engine.predict)]
 
 
 async def _logs(request: Request) -> Response:

@@ -175,7 +175,14 @@ def _task(turn: Turn, parts: Sequence[Turn], found: Sequence[ModelCall], harness
         evidence=_evidence(turn, whole, window),
         files=_files([turn, *parts], calls),
         version=turn.version,
+        shared=_shared(turn, own[0]) if turn.telemetered else "",
     )
+
+
+def _shared(turn: Turn, first: ModelCall) -> str:
+    """A task by its session and what the first answer took, for want of an id in both log and telemetry: a context grows with each task."""
+    usage = first.usage
+    return f"{turn.session} {usage.uncached_input} {usage.cache_read} {usage.cache_write} {usage.output}"
 
 
 def _evidence(turn: Turn, whole: Turn, window: int | None) -> dict[str, Evidence]:

@@ -114,7 +114,9 @@ class _Chat:
 
     def _turn(self, name: str) -> Turn:
         where = f"message {name}" if name else ""
-        return Turn(key=name, session=self._session, parent_session=self._parent_session, file=self._path, folder=self._folder, prompted=where)
+        turn = Turn(key=name, session=self._session, parent_session=self._parent_session, file=self._path, folder=self._folder, prompted=where)
+        turn.telemetered = True
+        return turn
 
     def turns(self) -> list[Turn]:
         """The turns, oldest first; the first has no prompt and may be empty."""

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import PurePath
 from typing import Any, Self
 
+from mosaic_telemetry.collectors.claude_code.prompts import is_own_command
 from mosaic_telemetry.collectors.events import public_model
 from mosaic_telemetry.collectors.gates import observe
 from mosaic_telemetry.collectors.kinds import type_from_prompt
@@ -29,6 +30,16 @@ _DAY_MS = 86_400_000
 _NAME = 100
 _EDITING = frozenset({"Edit", "MultiEdit", "NotebookEdit", "Write", "apply_patch", "edit", "replace", "write_file"})
 _READING = frozenset({"Read", "read_file"})
+# What Claude Code asks a model on its own account: titles, suggestions, summaries. Its log has none of it, and so no task.
+_CLAUDE_ASIDE = frozenset(
+    {
+        "agent_classifier", "agent_creation", "agent_namer", "agent_summary", "auto_dream", "auto_mode", "auto_mode_critique", "away_summary",
+        "bash_extract_prefix", "compact", "context_tip_classifier", "context_tip_reception", "extract_memories", "feedback",
+        "fleet_agent_suggestions", "generate_session_title", "hook_prompt", "insights", "mcp_datetime_parse", "model_validation",
+        "permission_explainer", "prompt_suggestion", "rename_generate_name", "session_search", "side_question", "speculation",
+        "teleport_generate_title", "tool_use_summary_generation", "web_fetch_apply", "web_search_tool",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +50,7 @@ class Fact:
         harness: `claude-code`, `codex` or `gemini`.
         session: the harness's id of the session.
         prompt: the harness's id of the prompt; empty where it gives none.
-        kind: `prompt`, `request`, `error`, `tool` or `start`.
+        kind: `prompt`, `command` (one to the harness itself), `request`, `error`, `tool` or `start`.
         id: tells two records of the same thing; the same for a record that is sent again.
         at_ms: when it ended, in milliseconds since 1970.
         took_ms: how long it took.
@@ -110,7 +121,8 @@ def _fact(record: Mapping[str, Any]) -> Fact | None:
     if found is None:
         return None
     name = said.text("request_id") or said.text("tool_use_id") or said.text("call_id")
-    prompt = said.text("prompt.id") or said.text("prompt_id")
+    # Gemini CLI's `prompt_id` is the session's for all prompts that are given without a terminal, and another for each subagent.
+    prompt = said.text("prompt.id")
     known: dict[str, Any] = {"harness": _HARNESSES[harness], "session": session[:200], "prompt": prompt[:200], "at_ms": at}
     text = json.dumps([known, found, name or said.text("event.sequence")], sort_keys=True)
     identity = f"{found['kind']} {name[:100]}" if name else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
@@ -167,7 +179,15 @@ def _prompt(said: _Attributes) -> dict[str, Any]:
     return {"kind": "prompt", "asked": type_from_prompt(said.text("prompt")).value}
 
 
-def _claude_request(said: _Attributes) -> dict[str, Any]:
+def _claude_prompt(said: _Attributes) -> dict[str, Any]:
+    own = said.text("command_source") == "builtin" and is_own_command(said.text("command_name"))
+    return {**_prompt(said), "kind": "command" if own else "prompt"}
+
+
+def _claude_request(said: _Attributes) -> dict[str, Any] | None:
+    source = said.text("query_source")
+    if source in _CLAUDE_ASIDE:
+        return None
     money = said.count("cost_usd_micros", 10**12)
     return {
         **_model(said, "anthropic"),
@@ -177,7 +197,7 @@ def _claude_request(said: _Attributes) -> dict[str, Any]:
         "cache_write": said.count("cache_creation_tokens"),
         "output": said.count("output_tokens"),
         "micros": money,
-        "aside": said.text("query_source").startswith("agent"),
+        "aside": source.startswith("agent"),
     }
 
 
@@ -202,12 +222,14 @@ def _codex_http(said: _Attributes) -> dict[str, Any]:
     return {"kind": "tool" if 200 <= status < 300 else "error", "took_ms": said.count("duration_ms", _DAY_MS)}
 
 
-def _gemini_request(said: _Attributes) -> dict[str, Any]:
+def _gemini_request(said: _Attributes) -> dict[str, Any] | None:
+    if said.text("role").startswith("utility"):
+        return None
     read = said.count("input_token_count")
     cached = min(read, said.count("cached_content_token_count"))
     output = said.count("output_token_count") + said.count("thoughts_token_count")
     tokens = {"uncached": read - cached + said.count("tool_token_count"), "cache_read": cached, "output": output}
-    return {"kind": "request", **_model(said, "google"), **tokens}
+    return {"kind": "request", **_model(said, "google"), **tokens, "aside": said.text("role") == "subagent"}
 
 
 def _error(said: _Attributes) -> dict[str, Any]:
@@ -249,7 +271,7 @@ def _faceless(path: str) -> str:
 
 _HARNESSES = {"claude_code": "claude-code", "codex": "codex", "gemini_cli": "gemini"}
 _READERS = {
-    ("claude_code", "user_prompt"): _prompt,
+    ("claude_code", "user_prompt"): _claude_prompt,
     ("claude_code", "api_request"): _claude_request,
     ("claude_code", "api_error"): _error,
     ("claude_code", "tool_result"): _tool,

@@ -7,6 +7,7 @@ prompt follows in its session, or when nothing more has come for a while; the ca
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from mosaic_telemetry.collectors.assembling import assemble_turns
@@ -22,6 +23,7 @@ from mosaic_telemetry.schema import Harness, QualityGate, TaskType
 __all__ = ["group_facts", "tasks_of"]
 
 _OF = {"claude-code": Harness.CLAUDE_CODE}
+_ASKED = frozenset({"command", "prompt"})
 
 
 def group_facts(facts: Iterable[Fact]) -> list[list[Fact]]:
@@ -29,7 +31,7 @@ def group_facts(facts: Iterable[Fact]) -> list[list[Fact]]:
 
     Facts that name their prompt go with it; others go with the last prompt before them.
     """
-    ordered = sorted({fact.id: fact for fact in facts}.values(), key=lambda fact: (fact.at_ms, fact.kind != "prompt", fact.id))
+    ordered = sorted({fact.id: fact for fact in facts}.values(), key=lambda fact: (fact.at_ms, fact.kind not in _ASKED, fact.id))
     groups: dict[str, list[Fact]] = {}
     current = ""
     start: list[Fact] = []
@@ -37,7 +39,7 @@ def group_facts(facts: Iterable[Fact]) -> list[list[Fact]]:
         if fact.kind == "start":
             start = [fact]
             continue
-        if fact.kind == "prompt":
+        if fact.kind in _ASKED:
             current = fact.prompt or f"{fact.session} {fact.at_ms}"
         key = fact.prompt or current
         if key:
@@ -46,11 +48,12 @@ def group_facts(facts: Iterable[Fact]) -> list[list[Fact]]:
 
 
 def tasks_of(group: Sequence[Fact], now_ms: int) -> Sequence[Task]:
-    """The task of one prompt's facts; none where no model answered."""
+    """The task of one prompt's facts; none where no model answered, or where the prompt was a command to the harness itself."""
     begun = next((fact for fact in group if fact.kind != "start"), None)
-    if begun is None:
+    if begun is None or any(fact.kind == "command" for fact in group):
         return ()
     turn = Turn(key=f"otlp {begun.harness} {begun.session} {begun.prompt or begun.at_ms}", session=begun.session)
+    turn.telemetered = begun.harness != "claude-code"  # which gives each prompt an id, and writes that in its log as well
     provider = next((fact.provider for fact in group if fact.kind == "start"), "")
     largest = max((fact.uncached + fact.cache_read + fact.cache_write for fact in group if not fact.aside), default=0)
     turn.started_ms = begun.at_ms - begun.took_ms
@@ -71,7 +74,8 @@ def tasks_of(group: Sequence[Fact], now_ms: int) -> Sequence[Task]:
         if fact.kind in {"request", "error"}:
             turn.last = (fact.at_ms, line, Ending.WORD if fact.kind == "request" else Ending.ERROR)
     turn.closed = True
-    return assemble_turns([turn], _OF.get(begun.harness, Harness.CUSTOM), now_ms=now_ms, files=0, skipped=0).tasks
+    found = assemble_turns([turn], _OF.get(begun.harness, Harness.CUSTOM), now_ms=now_ms, files=0, skipped=0).tasks
+    return found if turn.telemetered else [replace(task, shared=begun.prompt) for task in found]
 
 
 def _add_request(turn: Turn, fact: Fact, provider: str, largest: int) -> None:

@@ -62,6 +62,7 @@ class Turn:
         folder: where the agent worked; empty where the log does not tell.
         prompted: where in the file the prompt stands.
         version: that of the harness; empty where the log does not tell.
+        telemetered: whether the harness's telemetry tells of the same session and the same requests.
     """
 
     key: str
@@ -93,6 +94,7 @@ class Turn:
     folder: str = ""
     prompted: str = ""
     version: str = ""
+    telemetered: bool = False
 
     def links(self) -> Iterator[str]:
         """The ids that may stand in other files too."""

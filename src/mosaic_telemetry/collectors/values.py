@@ -131,6 +131,7 @@ class Task:
         evidence: by number, where it comes from, apart from what the calls themselves tell.
         files: all files that tell of it.
         version: that of the harness; empty where the log does not tell.
+        shared: what identifies the task in the harness's log and in its telemetry alike; empty where nothing does.
     """
 
     identity: str
@@ -154,6 +155,7 @@ class Task:
     evidence: Mapping[str, Evidence] = field(default_factory=dict, compare=False)
     files: frozenset[Path] = field(default=frozenset(), compare=False)
     version: str = field(default="", compare=False)
+    shared: str = ""
 
     @property
     def usage(self) -> TokenUsage:

@@ -84,7 +84,12 @@ def _merged(drafts: Iterable[Draft]) -> tuple[list[Draft], list[Draft]]:
             by_key[draft.key].absorb(draft)
         else:
             by_key[draft.key] = draft
-    return sorted(by_key.values(), key=lambda task: (_start(task), task.key)), parts
+    ordered = sorted(by_key.values(), key=lambda task: (_start(task), task.key))
+    # Going on with a session of an older version, the harness gives the prompts in it the id of the newest one.
+    newest = {draft.prompt: draft for draft in ordered}
+    for draft in ordered:
+        draft.prompt = draft.prompt if newest[draft.prompt] is draft else ""
+    return ordered, parts
 
 
 def _join_parts(tasks: Sequence[Draft], parts: Sequence[Draft]) -> list[Draft]:
@@ -176,6 +181,7 @@ def _task(draft: Draft, answers: list[Answer], largest: Counter[tuple[str, str]]
         evidence=_evidence(draft, window),
         files=frozenset(draft.files),
         version=max((answer.version for answer in answers), key=_version_key, default=""),
+        shared=draft.prompt,
     )
 
 

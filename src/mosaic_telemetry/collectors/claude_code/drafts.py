@@ -76,6 +76,7 @@ class Draft:
 
     Attributes:
         key: what makes it this task: the prompt record's uuid. Empty for a subagent's part and for what has no prompt.
+        prompt: the harness's id of the prompt, which its telemetry gives too; empty where the log does not, or copies disagree.
         session: the session it was read from.
         agent: the subagent's id; empty for the agent itself.
         started_ms: time of the prompt.
@@ -118,6 +119,7 @@ class Draft:
     files: set[Path] = field(default_factory=set)
     prompted: tuple[Path, int] | None = None
     folder: str = ""
+    prompt: str = ""
 
     def links(self) -> Iterator[str]:
         """The ids that may stand in other files too."""
@@ -162,6 +164,7 @@ class Draft:
             self.compactions |= other.compactions
             self.turns |= other.turns
             self.folder = max(self.folder, other.folder)
+            self.prompt = self.prompt if self.prompt == other.prompt else ""
             self.prompted = min(filter(None, (self.prompted, other.prompted)), default=None)
         self.planned |= other.planned
         for answer in other.answers.values():

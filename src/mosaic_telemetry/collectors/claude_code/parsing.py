@@ -100,6 +100,7 @@ class SessionFile:
             files={self._path},
             prompted=(self._path, self._line),
             folder=as_text(record.get("cwd")),
+            prompt=as_text(record.get("promptId")),
         )
         self._tick(draft, moment)
         return draft

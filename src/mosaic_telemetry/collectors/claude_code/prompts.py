@@ -9,7 +9,7 @@ from typing import Any
 
 from mosaic_telemetry.collectors.untrusted import as_list, as_mapping, as_text
 
-__all__ = ["Said", "classify", "text_of", "tool_results"]
+__all__ = ["Said", "classify", "is_own_command", "text_of", "tool_results"]
 
 # Records that the harness writes in the person's name.
 _NOT_SAID = (
@@ -79,7 +79,12 @@ def _classify_text(text: str) -> tuple[Said, str]:
         return Said.PROMPT, text
     name = command.group(1).strip()
     arguments = _ARGUMENTS.search(text)
-    return (Said.NOTHING, "") if name in _OWN_COMMANDS else (Said.COMMAND, f"{name} {arguments.group(1) if arguments else ''}".strip())
+    return (Said.NOTHING, "") if is_own_command(name) else (Said.COMMAND, f"{name} {arguments.group(1) if arguments else ''}".strip())
+
+
+def is_own_command(name: str) -> bool:
+    """Whether Claude Code carries out the command of this name itself, given without its slash."""
+    return name in _OWN_COMMANDS
 
 
 def tool_results(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:

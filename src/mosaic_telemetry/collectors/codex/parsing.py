@@ -97,7 +97,8 @@ class Rollout:
     # --- whose session, whose turn ---------------------------------------------------------------------------------
 
     def _new(self, key: str, parent_session: str = "") -> Turn:
-        return Turn(key=key, session=self._session, parent_session=parent_session, file=self._path, prompted=f"line {self._line}" if self._line else "")
+        where = f"line {self._line}" if self._line else ""
+        return Turn(key=key, session=self._session, parent_session=parent_session, file=self._path, prompted=where, telemetered=True)
 
     def _meta(self, payload: Mapping[str, Any]) -> None:
         session = as_text(payload.get("id")) or as_text(payload.get("session_id"))
