@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -22,7 +23,7 @@ class Access:
     api_key: str
 
 
-def create_instance(database: Path) -> Access:
+def create_instance(database: Path | str) -> Access:
     """A fresh instance, by the command an operator uses."""
     words = [*COMMAND, "admin", "create-instance", "--database", str(database), "--json"]
     answer = json.loads(subprocess.run(words, check=True, capture_output=True, text=True, timeout=60).stdout)
@@ -30,12 +31,18 @@ def create_instance(database: Path) -> Access:
 
 
 class ServerProcess:
-    """`mosaic-telemetry serve`, running; ready to answer once made."""
+    """`mosaic-telemetry serve`, running; ready to answer once made.
 
-    def __init__(self, database: Path, *options: str) -> None:
+    Args:
+        database: a file or an address.
+        options: further words of the command.
+        env: its environment; by default that of the tests.
+    """
+
+    def __init__(self, database: Path | str, *options: str, env: Mapping[str, str] | None = None) -> None:
         self.database = database
         words = [*COMMAND, "serve", "--port", "0", "--database", str(database), *options]
-        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=env)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         self.url = next((word for word in line.split() if word.startswith("http")), "")
