@@ -40,7 +40,19 @@ def clickhouse():
     server.close()
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgres", "clickhouse"])
+STORES = ["sqlite", "postgres", "clickhouse"]
+BESIDE_POSTGRES = {"test_accounts", "test_accounts_store", "test_keeping", "test_limits"}
+"""Modules whose tests run on ClickHouse beside PostgreSQL too, and not only beside SQLite."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before the marks are read
+def pytest_generate_tests(metafunc):
+    chosen = any("new_database" in str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize"))
+    if "new_database" in metafunc.fixturenames and not chosen and metafunc.module.__name__.rpartition(".")[2] in BESIDE_POSTGRES:
+        metafunc.definition.add_marker(pytest.mark.parametrize("new_database", [*STORES, "clickhouse-postgres"], indirect=True, scope="session"))
+
+
+@pytest.fixture(scope="session", params=STORES)
 def new_database(request, tmp_path_factory):
     """Makes places for new databases, of every kind that there is: each test with it is a test of every store."""
     if request.param == "sqlite":
@@ -58,7 +70,11 @@ def new_database(request, tmp_path_factory):
             postgres.drop(made.popleft())
         return made[-1]
 
-    yield make
+    if request.param == "clickhouse-postgres":
+        clickhouse = request.getfixturevalue("clickhouse")
+        yield lambda: clickhouse.database(make())
+    else:
+        yield make
     for url in made:
         postgres.drop(url)
 

@@ -1,6 +1,7 @@
 """What every store does with accounts, use and limits."""
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -103,6 +104,27 @@ def test_a_setting_stays_unless_it_is_replaced(store):
     assert store.keep_setting("x", "third", an_act(), replace=True).result() == "third"
     assert store.setting("x") == "third"
     assert len(store.acts(10)) == 2
+
+
+def test_a_setting_is_changed_only_while_it_is_what_was_read(store):
+    assert not store.change_setting("x", "", "first").result()
+    assert store.setting("x") is None
+    store.keep_setting("x", "0").result()
+    assert store.change_setting("x", "0", "1").result()
+    assert not store.change_setting("x", "0", "2").result()
+    assert store.setting("x") == "1"
+
+
+def test_of_many_who_change_a_setting_at_once_each_does_so_once(store):
+    store.keep_setting("x", "0").result()
+
+    def add(_):
+        while not store.change_setting("x", before := store.setting("x"), str(int(before) + 1)).result():
+            pass
+
+    with ThreadPoolExecutor(4) as several:
+        list(several.map(add, range(20)))
+    assert store.setting("x") == "20"
 
 
 def test_intake_adds_up(store, instance):
