@@ -141,6 +141,17 @@ def test_a_public_server_with_few_instances_catches_up_in_as_large_portions_as_a
     assert len(steps[1]) < 20
 
 
+def test_a_keeper_knows_whether_more_is_waiting(tmp_path):
+    house = House(tmp_path / "telemetry.db")
+    keeper = house.keepers[0]
+    house.report(0, tasks(1, count=100))
+    assert keeper.step() == 1  # the profile
+    assert (keeper.step(), keeper.behind) == (64, True)
+    assert (keeper.step(), keeper.behind) == (36, False)
+    assert (keeper.step(), keeper.behind) == (0, False)
+    house.store.close()
+
+
 @pytest.mark.parametrize("public", [False, True])
 def test_an_erased_instance_leaves_the_cells_as_if_it_had_never_been_there(new_database, public):
     seen, unseen = House(new_database(), public=public), House(new_database(), public=public)

@@ -18,8 +18,6 @@ _LONGEST = 0.3
 _POLL = 0.5
 _LAST = 10.0
 """Seconds of work at the end."""
-_LARGE = 10_000
-"""Events in a portion from which on a larger one is no cheaper: more are waiting."""
 
 
 class Background:
@@ -57,8 +55,8 @@ class Background:
             elif not done:
                 pause = _PERIOD if self._woken.wait(_POLL) else 0
             else:
-                # Under load the pause is the longer the longer the work took: it is cheaper by the event in larger portions.
-                pause = 0 if done >= _LARGE else min(2 * (time.monotonic() - start), _LONGEST)
+                # Under load the pause is the longer the longer the work took: it is cheaper by the event in larger portions, where they may be larger.
+                pause = 0 if self._keeper.behind else min(2 * (time.monotonic() - start), _LONGEST)
         end = time.monotonic() + _LAST
         while self._step() and time.monotonic() < end:
             continue

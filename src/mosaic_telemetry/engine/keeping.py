@@ -65,6 +65,10 @@ class Retention:
             raise ValueError(f"events are kept for more than 0 days, not {self.event_days:g}")
 
 
+def _untold(_done: int, _all: int) -> None:
+    """Tells nobody how far it is."""
+
+
 class Keeper:
     """Brings the cells of a store up to date. Safe to use from several threads; several keepers may work on one store.
 
@@ -73,6 +77,9 @@ class Keeper:
         now: the time, in seconds since 1970.
         retention: how long events count and are kept.
         public: whether no instance may count for much; None leaves it as the store has it.
+
+    Attributes:
+        behind: whether the last portion was as large as they come, so that more is probably waiting.
     """
 
     def __init__(self, store: Store, now: Callable[[], float] = time.time, retention: Retention | None = None, *, public: bool | None = None) -> None:
@@ -85,6 +92,7 @@ class Keeper:
         self._records: dict[RecordKey, Record] | None = None
         self._version = -1
         self._tried = 0
+        self.behind = False
 
     def step(self) -> int:
         """Do one portion of what is due; returns how many events it was about, 0 when nothing is due.
@@ -95,22 +103,32 @@ class Keeper:
         with self._lock:
             return self._count() or self._expire() or self._delete_old()
 
-    def catch_up(self) -> None:
+    def catch_up(self, progress: Callable[[int, int], object] = _untold) -> None:
         """Count every event that is durable now.
+
+        Args:
+            progress: called after each portion with the place that was reached in the order of events, and the last one, both from where it began.
 
         Raises:
             DatabaseError: the store failed; what was not counted still will be.
         """
         with self._lock:
             horizon = self._store.horizon()
+            began: int | None = None
             while not self._conforms(state := self._store.state()) or state.counted < horizon:
+                began = state.counted if began is None or state.counted < began else began
+                progress(state.counted - began, horizon - began)
                 if not self._count():
                     return  # what stood up to the horizon was deleted meanwhile
 
-    def erase(self, instance: int) -> int:
+    def erase(self, instance: int, progress: Callable[[int, int], object] = _untold) -> int:
         """Delete all events of an instance that are stored now, and take its share out of every cell; returns how many there were.
 
         Events that come meanwhile may stay. When this is killed, what was not erased is erased by calling it again.
+
+        Args:
+            instance: its number.
+            progress: called after each portion with the place that was reached in the order of events, and the last one.
 
         Raises:
             DatabaseError: the store failed.
@@ -129,6 +147,7 @@ class Keeper:
                 if self._apply(change):
                     erased += len(rows)
                     after = rows[-1].sequence
+                    progress(after, horizon)
 
     def _conforms(self, state: CellState) -> bool:
         """Whether the cells were counted in the way in which they are to be."""
@@ -149,7 +168,9 @@ class Keeper:
             if change := moved(self._store, state, landmark):
                 self._apply(change)
                 return 1
-        rows = self._store.read_events(state.counted, self._store.horizon(), _portion(state))
+        portion = _portion(state)
+        rows = self._store.read_events(state.counted, self._store.horizon(), portion)
+        self.behind = len(rows) == portion
         if not rows:
             return 0
         window = self._within(rows, state.expired) if empty else rows
