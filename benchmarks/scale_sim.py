@@ -20,7 +20,7 @@ from uuid import uuid4
 
 import numpy as np
 from scaling.arrival import FIRST_DAY, WINDOW_DAYS, Arrival, Errors, by_level, errors_of
-from scaling.scales import MONTHS, SCALES, Scale, all_scales, behind, there
+from scaling.scales import MONTHS, SCALES, Scale, all_scales, behind, cell_sizes, growth, there
 from scaling.world import DAY, MONTH, Expected, World
 from support.tables import table
 
@@ -32,7 +32,10 @@ from mosaic_telemetry.schema import TaskCompletionEvent, from_dict
 from mosaic_telemetry.server.examples import EXAMPLES
 
 _SHARE_BYTES = 70  # a row of four numbers and its index entry, in PostgreSQL
-_EVENT_BYTES = 290  # the most that is promised of an event in PostgreSQL, with all that belongs to it
+# What benchmarks/ingest.py found on 2 cores on 2026-11-23 (docs/server.md): events stored a second by 2 workers in batches of 100, bytes of an event.
+_MEASURED = {"SQLite": (80_658, 132), "PostgreSQL": (39_018, 325)}
+_CORES = 2
+_EVENT_BYTES = _MEASURED["PostgreSQL"][1]
 _BATCH = 5  # tasks that a client sends at a time: most send what one run of a harness left
 
 # What is assumed of a rented machine of 2 cores and 8 GB (2026, list prices of the larger European and American hosts lie about these).
@@ -81,7 +84,9 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--tables", action="store_true", help="only what is worked out: amounts and money")
     given = parser.parse_args(words)
     if given.tables:
-        print(amounts(all_scales(World())), money(all_scales(World())), sep="\n\n")
+        sizes = cell_sizes(World())
+        scales = all_scales(World(), sizes)
+        print(amounts(scales), grown(World(), sizes), costs(scales[0]), money(scales), sep="\n\n")
         return
     world, sample = World(), given.sample or (1500 if given.full else 150)
     arrival = Arrival(world, sample)
@@ -94,9 +99,12 @@ def main(words: Sequence[str] | None = None) -> None:
     counted = given.counted or (200_000 if given.full else 20_000)
     rates = {kind: counting_rate(world, counted, public=kind == "public") for kind in ("private", "public")}
     print("a keeper counts " + ", ".join(f"{rate:,.0f} events a second ({kind})" for kind, rate in rates.items()), "\n")
-    scales = all_scales(world)
+    sizes = cell_sizes(world)
+    scales = all_scales(world, sizes)
     print(amounts(scales), "\n")
     print(_freshness(scales, rates, errors), "\n")
+    print(grown(world, sizes), "\n")
+    print(costs(scales[0]), "\n")
     print(money(scales))
 
 
@@ -133,6 +141,31 @@ def amounts(scales: Sequence[Scale]) -> str:
     return table(["instances", "events/s", "in the busiest hour", "cells", "of 5 instances", "of single weeks", "their bytes", "shares", "their bytes"], rows)
 
 
+def grown(world: World, sizes: Mapping[int, int]) -> str:
+    """Cells, shares and what is known, month by month."""
+    few, many = growth(world, 1_000, sizes), growth(world, 1_000_000, sizes)
+    rows = [
+        (
+            months,
+            *(figure for one in (few[months], many[months]) for figure in (f"{one.cells:,.0f}", f"{one.periods:,.0f}", _short(one.shares), _frequent(one))),
+        )
+        for months in few
+    ]
+    names = ["cells", "of single weeks", "shares", "tasks with 30 like them"]
+    return table(["months", *(f"{size}: {name}" for size in ("1,000", "1 M") for name in names)], rows)
+
+
+def costs(scale: Scale) -> str:
+    """What an event costs in each store, and how many instances that is enough for, by the events that each sends in the busiest hour."""
+    each = scale.peak / scale.instances
+    rows = [(name, f"{rate:,}", f"{_CORES * 1e6 / rate:.0f}", size, f"{rate / 4 / each / 1e6:.0f} M") for name, (rate, size) in _MEASURED.items()]
+    return table(["store", "events/s", "µs of a core an event", "bytes an event", "instances whose busiest hour is a quarter of that"], rows)
+
+
+def _frequent(scale: Scale) -> str:
+    return f"{sum(weight for size, weight in scale.classes.items() if size[0] >= 30):.0%}"
+
+
 def money(scales: Sequence[Scale]) -> str:
     """What it takes to keep the events for the window of 180 days, by the prices above."""
     rows = []
@@ -142,7 +175,7 @@ def money(scales: Sequence[Scale]) -> str:
         machines = 1 + int(np.ceil(one.peak / _BATCH / _REQUESTS)) * (one.instances > SCALES[1])  # one holds the database, and serves too where that is little
         dollars = machines * _MACHINE_DOLLARS + disk * _DISK_DOLLARS
         each = f"{dollars / one.instances * 100:.2g} ct"
-        rows.append((f"{one.instances:,}", _short(events), f"{disk:,.0f} GB", f"{one.peak / _BATCH:,.2g}", machines, f"${dollars:,.0f}", each))
+        rows.append((f"{one.instances:,}", _short(events), f"{disk:,.0f} GB", _short(one.peak / _BATCH), machines, f"${dollars:,.0f}", each))
     head = ["instances", "events held", "on disk", "requests/s in the busiest hour", "machines", "a month", "a month and instance"]
     return table(head, rows)
 
@@ -156,7 +189,7 @@ def _freshness(scales: Sequence[Scale], rates: Mapping[str, float], errors: Mapp
         factor = np.exp(sum(weight * np.log(errors[size].factor) for weight, size in zip(weights, seen, strict=True)))
         covered = sum(weight * errors[size].covered for weight, size in zip(weights, seen, strict=True))
         late = [_seconds(behind(one, rate)) for rate in rates.values()]
-        rows.append((f"{one.instances:,}", *late, f"{sum(w for s, w in one.classes.items() if s[0] >= 30):.0%}", f"x{factor:.2f}", f"{covered:.0%}"))
+        rows.append((f"{one.instances:,}", *late, _frequent(one), f"x{factor:.2f}", f"{covered:.0%}"))
     head = ["instances", *(f"one keeper behind ({kind})" for kind in rates), "tasks with 30 like them", "error of the median", "truth within p10 to p90"]
     return table(head, rows)
 

@@ -45,14 +45,15 @@ class Scale:
     classes: Mapping[tuple[int, int], float]
 
 
-def scale_of(world: World, instances: int, sizes: Mapping[int, int]) -> Scale:
-    """Work out what so many instances come to after a year."""
-    ladder = list(Expected(world, WINDOW_DAYS, MONTHS - WINDOW_DAYS // MONTH).levels())
-    ((_, present, amounts),) = [one for one in Expected(world, PERIOD_DAYS, MONTHS - 1).levels() if one[0] == 0]
-    weeks = WINDOW_DAYS / PERIOD_DAYS
+def scale_of(world: World, instances: int, sizes: Mapping[int, int], months: int = MONTHS) -> Scale:
+    """Work out what so many instances come to after a year, or after so many months."""
+    window = min(months * MONTH, WINDOW_DAYS)
+    ladder = list(Expected(world, window, months - window // MONTH).levels())
+    ((_, present, amounts),) = [one for one in Expected(world, PERIOD_DAYS, months - 1).levels() if one[0] == 0]
+    weeks = window / PERIOD_DAYS
     cells = sum(there(chance, instances).sum() for _, chance, _ in ladder)
     periods = weeks * there(present, instances).sum()
-    held = sum(_bytes(chance, amount * WINDOW_DAYS, instances, sizes) for _, chance, amount in ladder)
+    held = sum(_bytes(chance, amount * window, instances, sizes) for _, chance, amount in ladder)
     held += weeks * _bytes(present, amounts * PERIOD_DAYS, instances, sizes)
     a_second = instances * float(world.activity().mean()) / DAY
     exact = ladder[0][2]
@@ -65,14 +66,23 @@ def scale_of(world: World, instances: int, sizes: Mapping[int, int]) -> Scale:
         published=sum((1 - _poisson_below(chance * instances, SHOWN_FROM)).sum() for _, chance, _ in ladder),
         cell_bytes=held,
         shares=instances * (sum(chance.sum() for _, chance, _ in ladder) + weeks * present.sum()),
-        classes=_classes(exact, instances * WINDOW_DAYS * exact),
+        classes=_classes(exact, instances * window * exact),
     )
 
 
-def all_scales(world: World) -> list[Scale]:
+def cell_sizes(world: World) -> dict[int, int]:
+    """The bytes of a cell by its events, up to where it hardly grows."""
+    return bytes_by_size(world, _LARGEST_BYTES_OF)
+
+
+def all_scales(world: World, sizes: Mapping[int, int]) -> list[Scale]:
     """From a thousand instances to ten million."""
-    sizes = bytes_by_size(world, _LARGEST_BYTES_OF)
     return [scale_of(world, instances, sizes) for instances in SCALES]
+
+
+def growth(world: World, instances: int, sizes: Mapping[int, int]) -> dict[int, Scale]:
+    """The same after some months."""
+    return {months: scale_of(world, instances, sizes, months) for months in (1, 2, 3, 6, 12)}
 
 
 def there(chance: Floats, instances: int) -> Floats:

@@ -12,13 +12,13 @@ ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "benchmarks"))
 
 from scaling.arrival import Arrival, by_level  # noqa: E402 - the benchmarks are no package
-from scaling.scales import all_scales  # noqa: E402 - as above
+from scaling.scales import all_scales, cell_sizes  # noqa: E402 - as above
 from scaling.world import Expected, World  # noqa: E402 - as above
 
 
 @pytest.fixture(scope="module")
 def scales():
-    return all_scales(World())
+    return all_scales(World(), cell_sizes(World()))
 
 
 def test_a_sample_has_the_cells_that_were_worked_out():
@@ -54,7 +54,7 @@ def printed(*words):
 def test_the_page_has_the_tables_that_the_script_works_out():
     page = (ROOT / "docs" / "scaling.md").read_text()
     tables = printed("--tables").strip().split("\n\n")
-    assert len(tables) == 2
+    assert len(tables) == 4
     assert all(table in page for table in tables)
 
 
