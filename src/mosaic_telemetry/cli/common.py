@@ -112,7 +112,7 @@ def place_of(database: Database) -> Path:
 
 
 class DatabaseParam(click.ParamType):  # type: ignore[type-arg]  # a generic in the newest click only
-    """A SQLite file, or the URL of a PostgreSQL database."""
+    """A SQLite file, or the URL of a PostgreSQL or a ClickHouse database."""
 
     name = "database"
 
@@ -127,5 +127,5 @@ database_option = click.option(
     envvar="MOSAIC_TELEMETRY_DATABASE",
     default=default_database,
     show_default="telemetry.db in the user's data directory",
-    help="SQLite file, or a PostgreSQL database, postgresql://…. [env: MOSAIC_TELEMETRY_DATABASE]",
+    help="SQLite file, or a database of PostgreSQL, postgresql://…, or ClickHouse, clickhouse://…. [env: MOSAIC_TELEMETRY_DATABASE]",
 )

@@ -35,7 +35,7 @@ __all__ = ["command"]
 def command(database: Database, *, as_json: bool, **values: Any) -> None:
     """Run the server until SIGTERM or Ctrl-C.
 
-    It needs nothing but a SQLite file, and takes a PostgreSQL database as well. Instances and API keys come from
+    It needs nothing but a SQLite file, and takes a PostgreSQL or a ClickHouse database as well. Instances and API keys come from
     `mosaic-telemetry admin create-instance`, also while the server runs. The API's documentation is at /v1/docs.
 
     A setting is looked for on the command line, then in the environment, then in the file that --config names.
