@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -123,27 +124,59 @@ def _wait_until_counted(url: str, events: int) -> None:
 @contextmanager
 def _server(database: Path) -> Iterator[str]:
     """A server process on a free port; its URL."""
-    words = [*_command("serve"), "--port", "0", "--database", str(database)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment({})) as process:  # noqa: S603 - our own command
-        try:
-            line = process.stdout.readline() if process.stdout else ""
-            url = next((word for word in line.split() if word.startswith("http")), None)
-            if url is None:
-                why = process.stderr.read().strip() if process.stderr else ""
-                raise click.ClickException(f"the server did not start: {why.removeprefix('Error: ')}")
-            yield url
-        finally:
-            process.terminate()
-            process.wait(_STOP_S)  # on Ctrl-C the block's own end would not: and the server would write into a folder that is being removed
+    with _process(_command("serve", "--port", "0", "--database", str(database))) as process:
+        line = process.stdout.readline() if process.stdout else ""
+        url = next((word for word in line.split() if word.startswith("http")), None)
+        if url is None:
+            why = process.stderr.read().strip() if process.stderr else ""
+            raise click.ClickException(f"the server did not start: {why.removeprefix('Error: ')}")
+        yield url
 
 
 def _call(*words: str, **env: str) -> str:
-    return _output([*_command(*words)], **env)
+    return _output(_command(*words), **env)
 
 
 def _output(words: Sequence[str], **env: str) -> str:
-    done = subprocess.run(words, capture_output=True, text=True, check=True, env=_environment(env), timeout=60)  # noqa: S603 - our own commands
-    return done.stdout
+    with _process(words, **env) as process:
+        out, errors = process.communicate(timeout=60)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, words, out, errors)
+    return out
+
+
+@contextmanager
+def _process(words: Sequence[str], **env: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that has ended when the block has: else it would write into a folder that is being removed.
+
+    Ctrl-C waits while the process is made: in the middle of that nobody would know of it any more.
+    """
+    held: list[int] = []
+    process = None
+    before = signal.signal(signal.SIGINT, lambda number, _frame: held.append(number))
+    try:
+        try:
+            process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment(env))  # noqa: S603 - our own
+        finally:
+            signal.signal(signal.SIGINT, before)
+        if held:
+            raise KeyboardInterrupt
+        yield process
+    finally:
+        if process is not None:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
 
 
 def _environment(more: dict[str, str]) -> dict[str, str]:
