@@ -12,7 +12,7 @@ from rich.console import Console
 from support.server import COMMAND, ServerProcess, create_instance
 from support.transcripts import INSTANCE, RECORDINGS, Transcript
 
-from mosaic_telemetry.cli.progress import ProgressWatcher
+from mosaic_telemetry.cli.progress import LateBar, ProgressWatcher
 from mosaic_telemetry.collectors.events import public_model
 
 NIL = "00000000-0000-0000-0000-000000000000"
@@ -215,6 +215,20 @@ def test_progress_is_shown_on_a_terminal_once_reading_takes_a_while():
         watcher.expect(1_000_000)
         watcher.advance(0)
     assert "2.0/4.0 MB" in screen.getvalue()
+
+
+def test_a_bar_that_has_come_to_its_end_leaves_the_screen_to_the_next():
+    now = 0.0
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100)
+    with LateBar("storing", console, lambda: now) as one, LateBar("counting", console, lambda: now) as other:
+        now = 1.5
+        one.reach(1, 2)
+        one.reach(2, 2)
+        other.reach(30, 40)  # of two at once the console would complain
+        other.reach(40, 40)
+    assert "1 of 2, 0/s" in screen.getvalue()
+    assert "30 of 40, 0/s" in screen.getvalue()
 
 
 def test_no_progress_is_shown_in_a_pipe():

@@ -56,9 +56,8 @@ def test_what_is_not_there_is_not_made(tmp_path):
 def test_broken_off_midway_nothing_is_kept_and_it_can_be_begun_again(filled, new_database):
     target = new_database()
 
-    def stop(name, _rows):
-        if name == "cells":
-            raise KeyboardInterrupt
+    def stop(_done, _most):
+        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         copy_database(filled, target, stop)

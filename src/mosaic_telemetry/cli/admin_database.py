@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from mosaic_telemetry.cli.common import Database, DatabaseParam, database_option, json_option, print_json
+from mosaic_telemetry.cli.progress import LateBar, LateBytes
 
 __all__ = ["COMMANDS"]
 
@@ -33,8 +34,8 @@ def backup(output: Path, database: Database, *, force: bool, as_json: bool) -> N
     """
     from mosaic_telemetry.engine.backups import back_up
 
-    with _in_one_line():
-        back_up(database, output, force=force)
+    with _in_one_line(), LateBytes("writing") as bar:
+        back_up(database, output, force=force, progress=bar.reach)
     _say({"backup": str(output), "bytes": output.stat().st_size}, f"{output}  {output.stat().st_size:,} bytes", as_json=as_json)
 
 
@@ -55,8 +56,8 @@ def restore(source: Path, database: Database, *, force: bool, as_json: bool) -> 
     from mosaic_telemetry.engine import name_of
     from mosaic_telemetry.engine.backups import restore as put_back
 
-    with _in_one_line():
-        put_back(source, database, force=force)
+    with _in_one_line(), LateBytes("writing") as bar:
+        put_back(source, database, force=force, progress=bar.reach)
     _say({"restored": name_of(database)}, f"restored {name_of(database)}", as_json=as_json)
 
 
@@ -76,8 +77,8 @@ def copy(target: Database, database: Database, *, as_json: bool) -> None:
     """
     from mosaic_telemetry.engine.copying import copy_database
 
-    with _in_one_line():
-        rows = copy_database(database, target)
+    with _in_one_line(), LateBar("copying and comparing") as bar:
+        rows = copy_database(database, target, bar.reach)
     _say({"rows": rows}, "\n".join(f"{count:>12,}  {name}" for name, count in rows.items()) + "\nthe same in both, row by row", as_json=as_json)
 
 

@@ -11,6 +11,7 @@ import click
 
 from mosaic_telemetry import figures
 from mosaic_telemetry.cli.common import json_option, print_json
+from mosaic_telemetry.cli.progress import LateBar, LateBytes
 
 if TYPE_CHECKING:
     from mosaic_telemetry.cli.tables import TableFile
@@ -58,11 +59,13 @@ def command(files: Sequence[Path], train: Sequence[Path], tests: Sequence[Path],
     """
     _check(files, train, tests)
     tables = _read([*files, *train, *tests])
-    if files:
-        verdicts = [(file.name, _judge([file], by=by, known=0, ages=ages, seed=seed)) for file in tables]
-    else:
-        learned = _joined(tables[: len(train)])
-        verdicts = [(file.name, _judge([learned, file], by="source", known=len(learned.tasks), ages=ages, seed=seed)) for file in tables[len(train) :]]
+    with LateBar("judging") as bar:
+        looks = _Looks(bar, len(files or tests))
+        if files:
+            verdicts = [(file.name, _judge([file], looks, by=by, known=0, ages=ages, seed=seed)) for file in tables]
+        else:
+            learned, known = _joined(tables[: len(train)]), sum(len(table.tasks) for table in tables[: len(train)])
+            verdicts = [(file.name, _judge([learned, file], looks, by="source", known=known, ages=ages, seed=seed)) for file in tables[len(train) :]]
     if not any(found for _, found in verdicts):
         raise click.ClickException("too little to judge: no amount is known in enough rows; it takes at least 5 in other folds")
     if as_json:
@@ -91,7 +94,8 @@ def _read(paths: Sequence[Path]) -> list[TableFile]:
     tables = []
     for path in paths:
         try:
-            tables.append(read_table(path))
+            with LateBytes("reading") as bar:
+                tables.append(read_table(path, progress=bar.reach))
         except TableError as error:
             raise click.ClickException(str(error)) from error
         if bad := tables[-1].bad:
@@ -105,7 +109,29 @@ def _joined(tables: Sequence[TableFile]) -> TableFile:
     return TableFile("+".join(table.name for table in tables), [task for table in tables for task in table.tasks])
 
 
-def _judge(files: Sequence[TableFile], *, by: str, known: int, ages: int | None, seed: int) -> dict[str, Verdict]:
+class _Looks:
+    """Adds the looks of all backtests up on one bar, as if each that is to come took as many as the one that runs."""
+
+    def __init__(self, bar: LateBar, files: int) -> None:
+        from mosaic_telemetry.forecast import TARGETS
+
+        self._bar = bar
+        self._left = files * len(TARGETS)
+        self._before = self._most = 0
+
+    def reach(self, done: int, most: int) -> None:
+        """Note how far the backtest is that runs."""
+        self._most = most
+        self._bar.reach(self._before + done, self._before + most * self._left)
+
+    def end(self) -> None:
+        """Note that it is done."""
+        self._before += self._most
+        self._most = 0
+        self._left -= 1
+
+
+def _judge(files: Sequence[TableFile], looks: _Looks, *, by: str, known: int, ages: int | None, seed: int) -> dict[str, Verdict]:
     """The verdict on each target that the tables hold. With `by` "source", the first `known` tasks are learned from."""
     import dataclasses
 
@@ -123,7 +149,8 @@ def _judge(files: Sequence[TableFile], *, by: str, known: int, ages: int | None,
             splits = _splits(table, by, rng)
         except ValueError as error:
             raise click.ClickException(f"{files[-1].name}: {error}") from error
-        verdict = backtest(table, target, splits, rng, ages)
+        verdict = backtest(table, target, splits, rng, ages, progress=looks.reach)
+        looks.end()
         if verdict and verdict.scores["pooled", "all"].forecasts:
             found[target] = verdict
     return found

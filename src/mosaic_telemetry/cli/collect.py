@@ -19,7 +19,6 @@ from click.core import ParameterSource
 from mosaic_telemetry.cli.collected import show
 from mosaic_telemetry.cli.collecting import Report, Target, collect_from
 from mosaic_telemetry.cli.common import Database, database_option, json_option, place_of, print_json, server_options
-from mosaic_telemetry.cli.progress import ProgressWatcher
 from mosaic_telemetry.cli.projects import Projects, projects_file
 from mosaic_telemetry.client import TelemetryConfig
 from mosaic_telemetry.collectors import COLLECTORS, Choice, Collector, ScanState, ServerSink, parse_since, state_file
@@ -178,8 +177,7 @@ def _run(wanted: Sequence[tuple[Collector, Path | None]], options: _Options, *, 
 
 
 def _collect(collector: Collector, files: Sequence[Path], choice: Choice, target: Target, options: _Options, *, everything: bool) -> Report:
-    with ProgressWatcher(verbose=options.verbose) as watcher:
-        report = collect_from(collector, files, choice, target, watcher, now_ms=time.time_ns() // 1_000_000)
+    report = collect_from(collector, files, choice, target, verbose=options.verbose, now_ms=time.time_ns() // 1_000_000)
     if options.audit:
         _audit(report, choice, target, options, everything=everything)
     elif options.as_json and target.sink is None:

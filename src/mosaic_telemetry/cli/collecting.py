@@ -12,9 +12,10 @@ import click
 
 from mosaic_telemetry.cli.common import Database
 from mosaic_telemetry.cli.estimating import estimated
+from mosaic_telemetry.cli.progress import LateBar, ProgressWatcher
 from mosaic_telemetry.cli.projects import Projects
 from mosaic_telemetry.collectors import Choice, Collector, Converted, Delivery, Scan, ScanState, Sink, Task, plan_scan, to_event
-from mosaic_telemetry.collectors.readers import ReadingWatcher, UnitReader
+from mosaic_telemetry.collectors.readers import UnitReader
 from mosaic_telemetry.collectors.repository import Repositories
 from mosaic_telemetry.pricing import PriceList
 from mosaic_telemetry.schema import ValidationError
@@ -108,13 +109,14 @@ class Report:
         return found
 
 
-def collect_from(collector: Collector, files: Sequence[Path], choice: Choice, target: Target, watcher: ReadingWatcher, *, now_ms: int) -> Report:
+def collect_from(collector: Collector, files: Sequence[Path], choice: Choice, target: Target, *, verbose: bool, now_ms: int) -> Report:
     """Scan, convert and deliver; what was delivered is noted in the state once it was.
 
     Raises:
         click.ClickException: the instance's id is none.
     """
-    scan = plan_scan(collector, files, choice, now_ms=now_ms, state=target.state).run(UnitReader(watcher), now_ms)
+    with ProgressWatcher(verbose=verbose) as watcher:
+        scan = plan_scan(collector, files, choice, now_ms=now_ms, state=target.state).run(UnitReader(watcher), now_ms)
     events, unfit = converted_tasks(scan.chosen, target.instance_id, target.prices)
     known = target.state.reported(converted.event.event_id for _, converted in events) if target.state is not None else set()
     new = estimated([(task, converted) for task, converted in events if converted.event.event_id not in known], target.database)
@@ -123,7 +125,8 @@ def collect_from(collector: Collector, files: Sequence[Path], choice: Choice, ta
     if target.sink is not None:
         if target.projects is not None:
             target.projects.keep(new)
-        report.delivery = target.sink.deliver([converted.event for _, converted in new]) if new else Delivery()
+        with LateBar("reporting") as bar:
+            report.delivery = target.sink.deliver([converted.event for _, converted in new], bar.reach) if new else Delivery()
         if target.state is not None and not report.delivery.undelivered:
             scan.settle(target.state, [converted.event.event_id for _, converted in new])
     return report

@@ -64,6 +64,7 @@ def _on_server(server: str, name: UUID, api_key: str | None) -> int:
 
 def _in_database(database: Database, name: UUID | None) -> int:
     from mosaic_telemetry.cli.database import open_database
+    from mosaic_telemetry.cli.progress import LateBar
     from mosaic_telemetry.engine import UnknownInstanceError
 
     with open_database(database) as engine:
@@ -71,6 +72,7 @@ def _in_database(database: Database, name: UUID | None) -> int:
             instance = engine.local_instance() if name is None else engine.accounts.instance(name)
         except UnknownInstanceError as error:
             raise click.ClickException(str(error)) from error
-        erased = engine.erase(instance)
+        with LateBar("erasing") as bar:
+            erased = engine.erase(instance, bar.reach)
         engine.accounts.note("cli", "instance.erase", instance.instance_id, events=erased)
         return erased

@@ -57,6 +57,7 @@ def export_cells(file: Path, source: str, key_file: Path, database: Database, *,
       mosaic-telemetry admin export-cells cells.bin --source a.org --key key.pem
     """
     from mosaic_telemetry.cli.database import open_database
+    from mosaic_telemetry.cli.progress import counted
     from mosaic_telemetry.engine import CellsFileError
     from mosaic_telemetry.engine.federation import SigningKey, check_source, name_of_key, write_file
 
@@ -68,7 +69,7 @@ def export_cells(file: Path, source: str, key_file: Path, database: Database, *,
     except CellsFileError as error:
         raise click.ClickException(str(error)) from error
     with open_database(database) as engine:
-        engine.roll_up()
+        counted(engine)
         published = engine.publish(source, least)
     if not published.cells:
         raise click.ClickException(f"nothing to publish: no cell has events of {published.least_contributors} instances; see --least-contributors")

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mosaic_telemetry.cli.common import json_option, print_json, server_options, spool_option
+
+if TYPE_CHECKING:
+    from mosaic_telemetry.cli.progress import LateBar
+    from mosaic_telemetry.client import Stats
 
 __all__ = ["command"]
 
@@ -29,7 +34,9 @@ def command(server: str | None, api_key: str | None, instance_id: str | None, sp
       mosaic-telemetry flush
       mosaic-telemetry flush --server http://localhost:8000
     """
+    from mosaic_telemetry.cli.progress import LateBar
     from mosaic_telemetry.client import TelemetryClient, TelemetryConfig
+    from mosaic_telemetry.collectors.sinks import wait_for
     from mosaic_telemetry.schema import ValidationError
 
     problems: list[str] = []
@@ -48,7 +55,8 @@ def command(server: str | None, api_key: str | None, instance_id: str | None, sp
     client = TelemetryClient(config)
     if not client.config.enabled:
         raise click.ClickException("reporting is disabled (DO_NOT_TRACK or MOSAIC_TELEMETRY_ENABLED): nothing was sent")
-    delivered = client.stop(timeout)
+    with LateBar("sending") as bar:
+        delivered = wait_for(partial(client.stop, timeout), lambda: _reach(bar, client.stats))
     stats = client.stats
     if as_json:
         print_json({**asdict(stats), "delivered": delivered, "problems": problems})
@@ -62,3 +70,8 @@ def command(server: str | None, api_key: str | None, instance_id: str | None, sp
             click.echo(f"  {problem}", err=True)
     if not delivered:
         raise click.exceptions.Exit(1)
+
+
+def _reach(bar: LateBar, stats: Stats) -> None:
+    done = stats.accepted + stats.duplicate + stats.rejected + stats.dropped
+    bar.reach(done, done + stats.queued)

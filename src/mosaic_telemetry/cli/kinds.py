@@ -50,9 +50,10 @@ def asked_engine(database: Database) -> Iterator[Engine]:
         click.ClickException: there is none, or it cannot be read.
     """
     from mosaic_telemetry.cli.database import open_database
+    from mosaic_telemetry.cli.progress import counted
 
     if is_missing(database):
         raise click.ClickException(f"no database at {database}: fill it with `mosaic-telemetry collect --all`, or name a server with --server")
     with open_database(database) as engine:
-        engine.roll_up()
+        counted(engine)
         yield engine

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, ProgressColumn, TaskID
 
-__all__ = ["LateBar", "ProgressWatcher"]
+    from mosaic_telemetry.engine import Engine
+
+__all__ = ["LateBar", "LateBytes", "ProgressWatcher", "counted"]
 
 
 class LateBar:
@@ -49,13 +51,15 @@ class LateBar:
         self._done += size
         if self._bar is None and (self._console or sys.stderr.isatty()) and self._clock() - self._started > self._DELAY:
             self._bar = self._show()
-        if self._bar is not None:
+        elif self._bar is not None:
             self._bar[0].update(self._bar[1], completed=self._done)
 
     def reach(self, done: int, total: int) -> None:
-        """Note how much is done by now, of how much."""
+        """Note how much is done by now, of how much; when that is all, nothing is shown any more."""
         self.expect(total - self._total)
         self.advance(done - self._done)
+        if done >= total:
+            self._hide()
 
     def _columns(self) -> Sequence[ProgressColumn]:
         """Amount, rate and time left; of things that are counted."""
@@ -74,17 +78,36 @@ class LateBar:
 
         bar = Progress(TextColumn(self._word), BarColumn(), *self._columns(), console=self._console or Console(stderr=True), transient=True)
         bar.start()
-        return bar, bar.add_task(self._word, total=self._total)
+        return bar, bar.add_task(self._word, total=self._total, completed=self._done)  # what came before the bar would look like speed
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._hide()
+
+    def _hide(self) -> None:
         if self._bar is not None:
             self._bar[0].stop()
+            self._bar = None
 
 
-class ProgressWatcher(LateBar):
+def counted(engine: Engine) -> None:
+    """Let the engine's predictions count all that is stored, with progress where that is much."""
+    with LateBar("counting") as bar:
+        engine.roll_up(bar.reach)
+
+
+class LateBytes(LateBar):
+    """The same of bytes."""
+
+    def _columns(self) -> Sequence[ProgressColumn]:
+        from rich.progress import DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
+
+        return DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
+
+
+class ProgressWatcher(LateBytes):
     """Shows how much of its files a scan has read, in bytes, and names skipped lines where that is wanted."""
 
     def __init__(self, *, verbose: bool, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -95,8 +118,3 @@ class ProgressWatcher(LateBar):
         """Name what was skipped."""
         if self._verbose:
             click.echo(f"skipped {skipped}", err=True)
-
-    def _columns(self) -> Sequence[ProgressColumn]:
-        from rich.progress import DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
-
-        return DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()

@@ -6,7 +6,7 @@ import csv
 import gzip
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import TextIOWrapper
@@ -21,6 +21,7 @@ __all__ = ["TableError", "TableFile", "read_table"]
 
 _GZIP = b"\x1f\x8b"
 _LARGEST = 1e15
+_TOLD = 1000  # lines after which it is told how far the file is read
 _NAMED = 5  # bad rows that are named one by one
 
 
@@ -51,22 +52,28 @@ class TableFile:
             self.reasons.append(f"line {line}: {reason}")
 
 
-def read_table(path: Path, source: int = 0) -> TableFile:
+def read_table(path: Path, source: int = 0, *, progress: Callable[[int, int], object] = lambda _done, _size: None) -> TableFile:
     """The tasks in a file. A bad row is left out, counted and named; its neighbours stay.
 
     Args:
         path: JSON Lines if its first character is an opening brace, else CSV with a line of names; gzipped or not, whatever its name.
         source: written into every task.
+        progress: called now and then with the bytes that were read, and those that there are.
 
     Raises:
         TableError: the file cannot be read, or holds no usable row.
     """
     table = TableFile(path.name.split(".", 1)[0])
     try:
-        with path.open("rb") as probe:
-            zipped = probe.read(2) == _GZIP
-        with TextIOWrapper(gzip.open(path) if zipped else path.open("rb"), encoding="utf-8-sig", errors="replace", newline="") as text:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            zipped = file.read(2) == _GZIP
+            file.seek(0)
+            unzipped = gzip.GzipFile(fileobj=file) if zipped else file
+            text = TextIOWrapper(unzipped, encoding="utf-8-sig", errors="replace", newline="")
             for line, row in _rows(text, table):
+                if line % _TOLD == 0:
+                    progress(file.tell(), size)
                 try:
                     table.tasks.append(_task(row, source))
                 except ValueError as error:

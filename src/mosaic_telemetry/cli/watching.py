@@ -17,7 +17,6 @@ import click
 from mosaic_telemetry import figures
 from mosaic_telemetry.cli.collected import several
 from mosaic_telemetry.cli.collecting import Report, Target, collect_from
-from mosaic_telemetry.cli.progress import ProgressWatcher
 from mosaic_telemetry.collectors import Choice, Collector
 from mosaic_telemetry.schema import encode_event
 
@@ -72,8 +71,7 @@ def _look(one: _Followed, choice: Choice, target: Target, *, verbose: bool, as_j
     if not files:
         return
     began = time.monotonic()
-    with ProgressWatcher(verbose=verbose) as watcher:
-        report = collect_from(one.collector, files, choice, target, watcher, now_ms=time.time_ns() // 1_000_000)
+    report = collect_from(one.collector, files, choice, target, verbose=verbose, now_ms=time.time_ns() // 1_000_000)
     now = time.monotonic()
     one.rest_until = now + (now - began) * _SHARE
     _tell(one, report, as_json=as_json)

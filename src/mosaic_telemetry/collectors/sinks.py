@@ -3,17 +3,47 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
+from threading import Thread
+from typing import Protocol, TypeAlias, TypeVar
 
 from mosaic_telemetry.client import EventRejectedError, TelemetryClient, TelemetryConfig
 from mosaic_telemetry.schema import TaskCompletionEvent
 
-__all__ = ["Delivery", "ServerSink", "Sink"]
+__all__ = ["Delivery", "Progress", "ServerSink", "Sink", "wait_for"]
 
 _SECONDS = 60.0
 _SECONDS_PER_EVENT = 0.05
+_LOOK_S = 0.2
+
+T = TypeVar("T")
+
+
+Progress: TypeAlias = Callable[[int, int], object]
+"""Is told how much is done, and of how much."""
+
+
+def _untold(_done: int, _all: int) -> None:
+    """Tells nobody how far it is."""
+
+
+def wait_for(work: Callable[[], T], look: Callable[[], object]) -> T:
+    """What the work returns, which is done in a thread, while this one looks after it now and then; Ctrl-C leaves the work behind."""
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            done.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    while wait([done], _LOOK_S).not_done:
+        look()
+    return done.result()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +77,13 @@ class Sink(Protocol):
     def name(self) -> str:
         """What a person knows it as, such as its URL."""
 
-    def deliver(self, events: Sequence[TaskCompletionEvent]) -> Delivery:
-        """Hand the events over and wait until they are there, or are known not to be."""
+    def deliver(self, events: Sequence[TaskCompletionEvent], progress: Progress = _untold) -> Delivery:
+        """Hand the events over and wait until they are there, or are known not to be.
+
+        Args:
+            events: what to hand over.
+            progress: called now and then with how many of them were handed over, and how many there are.
+        """
 
 
 class ServerSink:
@@ -68,7 +103,7 @@ class ServerSink:
         self._settings = (server_url, api_key, instance_id)
         TelemetryConfig(*self._settings)
 
-    def deliver(self, events: Sequence[TaskCompletionEvent]) -> Delivery:
+    def deliver(self, events: Sequence[TaskCompletionEvent], progress: Progress = _untold) -> Delivery:
         """Send the events in batches; waits a minute, and longer for very many."""
         problems: list[Exception] = []
         # In memory only: what is not delivered is collected again the next time, under the same ids.
@@ -81,7 +116,7 @@ class ServerSink:
             return Delivery(undelivered=len(events), error="telemetry is switched off by DO_NOT_TRACK or MOSAIC_TELEMETRY_ENABLED, so nothing was sent")
         for event in events:
             client.track(event)
-        client.flush(_SECONDS + _SECONDS_PER_EVENT * len(events))
+        wait_for(partial(client.flush, _SECONDS + _SECONDS_PER_EVENT * len(events)), lambda: progress(len(events) - client.queue_size, len(events)))
         stats = client.stats
         client.stop(0.5)
         rejected = Counter(problem.reason for problem in problems if isinstance(problem, EventRejectedError))

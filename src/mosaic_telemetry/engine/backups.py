@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -16,14 +16,18 @@ from mosaic_telemetry.engine.store.sqlite.migrations import APPLICATION_ID, STEP
 
 __all__ = ["back_up", "restore"]
 
+_STEPS = 10_000
+"""Of SQLite's machine, between two looks at how much is written: about a millisecond."""
 
-def back_up(database: Path | str, output: Path, *, force: bool = False) -> None:
+
+def back_up(database: Path | str, output: Path, *, force: bool = False, progress: Callable[[int, int], object] | None = None) -> None:
     """Write a database as it is at this moment into a file that only this user can read; there as a whole or not at all.
 
     Args:
         database: a SQLite file or the URL of a PostgreSQL database, which others may be writing.
         output: the file to make.
         force: whether it may take the place of one that is there.
+        progress: called now and then, of a SQLite file, with the bytes that are written and those to be expected.
 
     Raises:
         DatabaseError: there is no such database, the file is there already, or cannot be written; `pg_dump` is not there or failed.
@@ -39,19 +43,17 @@ def back_up(database: Path | str, output: Path, *, force: bool = False) -> None:
     database = Path(database)
     _check(database)
     with _in_place(output, force=force) as part:
-        with in_words(database), closing(apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READWRITE)) as source:
-            source.set_busy_timeout(10_000)
-            source.execute("VACUUM INTO ?", (str(part),))
-        _check(part)
+        _write_anew(database, part, progress)
 
 
-def restore(backup: Path, database: Path | str, *, force: bool = False) -> None:
+def restore(backup: Path, database: Path | str, *, force: bool = False, progress: Callable[[int, int], object] | None = None) -> None:
     """Put a backup in a database's place, after it was found to be sound. No server may be using the database.
 
     Args:
         backup: what `back_up` made of a database of the same kind.
         database: the SQLite file to make, or the URL of an empty PostgreSQL database.
         force: whether it may take the place of what is there.
+        progress: as that of `back_up`.
 
     Raises:
         DatabaseError: the backup is damaged or none of ours, the database is there already, or cannot be written; `pg_restore` is not
@@ -67,9 +69,7 @@ def restore(backup: Path, database: Path | str, *, force: bool = False) -> None:
     database = Path(database)
     _check(backup)
     with _in_place(database, force=force) as part:
-        with in_words(backup), closing(apsw.Connection(str(backup), flags=apsw.SQLITE_OPEN_READWRITE)) as source:
-            source.execute("VACUUM INTO ?", (str(part),))
-        _check(part)
+        _write_anew(backup, part, progress)
         for name in ("-wal", "-shm"):  # of the database that goes: they do not belong to the one that comes
             database.with_name(database.name + name).unlink(missing_ok=True)
 
@@ -98,6 +98,22 @@ def _in_place(path: Path, *, force: bool) -> Iterator[Path]:
         raise DatabaseError(f"cannot write {path}: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _write_anew(database: Path, part: Path, progress: Callable[[int, int], object] | None) -> None:
+    """Write a database into an empty file, and check that."""
+    with in_words(database), closing(apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READWRITE)) as source:
+        source.set_busy_timeout(10_000)
+        if progress is not None:
+            size = int(source.pragma("page_count") - source.pragma("freelist_count")) * int(source.pragma("page_size"))
+
+            def tell() -> bool:
+                progress(min(part.stat().st_size, size), size)
+                return False  # go on
+
+            source.set_progress_handler(tell, _STEPS)
+        source.execute("VACUUM INTO ?", (str(part),))
+    _check(part)
 
 
 def _check(path: Path) -> None:

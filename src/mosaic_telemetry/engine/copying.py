@@ -5,9 +5,8 @@ All is copied in one transaction and compared row by row before it is kept: kill
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
@@ -41,13 +40,17 @@ def open_tables(database: Path | str) -> Tables:
     return SqliteTables(Path(database))
 
 
-def copy_database(source: Path | str, target: Path | str, progress: Callable[[str, int], None] = lambda _name, _rows: None) -> dict[str, int]:
+def _untold(_done: int, _all: int) -> None:
+    """Tells nobody how far it is."""
+
+
+def copy_database(source: Path | str, target: Path | str, progress: Callable[[int, int], object] = _untold) -> dict[str, int]:
     """Copy everything; what is written to the source after this began is not copied.
 
     Args:
         source: the database to copy.
         target: the database to copy into, which must be empty; made where there is none.
-        progress: called with a table's name and the number of its rows that are copied so far.
+        progress: called after each portion with how much of the events is done, and how much there is: each is copied, then compared.
 
     Returns:
         The number of rows by table.
@@ -62,22 +65,23 @@ def copy_database(source: Path | str, target: Path | str, progress: Callable[[st
             if table.name != _ONE_ROW and any(True for _ in new.read(table)):
                 raise DatabaseError(f"{name_of(target)} is not empty: copy into a new database")
         rows = {}
+        stretch = _Stretch(old.last("events"), progress)
         for table in TABLES:
-            counted = _Counted(old.read(table), partial(progress, table.name))
+            counted = _Counted(old.read(table), stretch.copied if table.name == "events" else None)
             new.write(table, counted)
             rows[table.name] = counted.rows
         for counter in _COUNTERS:
             new.continue_after(counter, old.last(counter))
         for table in TABLES:
-            if (found := differing(old, new, table)) is not None:
+            if (found := differing(old, new, table, stretch.compared if table.name == "events" else None)) is not None:
                 raise DatabaseError(f"the copy differs from {name_of(source)} in row {found + 1} of {table.name}; nothing was kept")
         new.commit()
     return rows
 
 
-def differing(one: Tables, other: Tables, table: Table) -> int | None:
-    """The place of the first row of a table that is not the same in both; None where all are."""
-    pairs = zip_longest(_rows(one.read(table)), _rows(other.read(table)))
+def differing(one: Tables, other: Tables, table: Table, reached: Callable[[Sequence[Row]], object] | None = None) -> int | None:
+    """The place of the first row of a table that is not the same in both; None where all are. `reached` is given each portion of the one."""
+    pairs = zip_longest(_rows(_Counted(one.read(table), reached)), _rows(other.read(table)))
     return next((place for place, (left, right) in enumerate(pairs) if left != right), None)
 
 
@@ -86,16 +90,35 @@ def _rows(portions: Iterable[list[Row]]) -> Iterator[Row]:
         yield from some
 
 
-class _Counted:
-    """Passes rows on, and counts them."""
+class _Stretch:
+    """How far copying and comparing are on the stretch of events, by their numbers: of all tables only that one is ever long."""
 
-    def __init__(self, portions: Iterable[list[Row]], progress: Callable[[int], None]) -> None:
-        self._portions = portions
+    def __init__(self, last: int, progress: Callable[[int, int], object]) -> None:
+        self._last = last
         self._progress = progress
+        self._before: int | None = None
+
+    def copied(self, some: Sequence[Row]) -> None:
+        if self._before is None:
+            self._before = some[0][0] - 1
+        self._progress(some[-1][0] - self._before, 2 * (self._last - self._before))
+
+    def compared(self, some: Sequence[Row]) -> None:
+        before = self._before or 0
+        self._progress(self._last + some[-1][0] - 2 * before, 2 * (self._last - before))
+
+
+class _Counted:
+    """Passes rows on, counts them, and hands each portion to who wants to know how far it is."""
+
+    def __init__(self, portions: Iterable[list[Row]], reached: Callable[[Sequence[Row]], object] | None) -> None:
+        self._portions = portions
+        self._reached = reached
         self.rows = 0
 
     def __iter__(self) -> Iterator[list[Row]]:
         for some in self._portions:
             yield some
             self.rows += len(some)
-            self._progress(self.rows)
+            if self._reached is not None:
+                self._reached(some)

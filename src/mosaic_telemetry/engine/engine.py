@@ -217,13 +217,16 @@ class Engine:
             written.result()
         return self._store.intake(number_of(since), number_of(until))
 
-    def roll_up(self) -> None:
+    def roll_up(self, progress: Callable[[int, int], object] = lambda _done, _all: None) -> None:
         """Let predictions count every event that is durable now; without it they do so within a second.
+
+        Args:
+            progress: called after each portion with how far it is in the order of events, and how far it will go.
 
         Raises:
             DatabaseError: the database failed.
         """
-        self._keeper.catch_up()
+        self._keeper.catch_up(progress)
 
     @property
     def accounts(self) -> Accounts:
@@ -243,15 +246,19 @@ class Engine:
         """The instance under which commands report that work on the database themselves; made where there is none. It has no key."""
         return self._accounts.local_instance()
 
-    def erase(self, instance: Instance) -> int:
+    def erase(self, instance: Instance, progress: Callable[[int, int], object] = lambda _done, _all: None) -> int:
         """Delete all events of an instance, and take its share out of every prediction; returns how many events there were.
 
         What is stored when this is called is gone when it returns. Killed midway, it is to be called again.
 
+        Args:
+            instance: whose events.
+            progress: as that of `roll_up`.
+
         Raises:
             DatabaseError: the database failed.
         """
-        return self._keeper.erase(instance.number)
+        return self._keeper.erase(instance.number, progress)
 
     def verify(self) -> list[str]:
         """What of the cells is not what the events come to, a line each. Reads every event.

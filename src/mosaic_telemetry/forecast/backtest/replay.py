@@ -7,8 +7,9 @@ others, and are then applied to the judged ones.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 import numpy as np
 
@@ -47,7 +48,19 @@ class Verdict:
     constants: Counter[Constants] = field(default_factory=Counter)
 
 
-def backtest(table: Table, target: str, splits: Sequence[Split], rng: np.random.Generator, ages: int | None = None) -> Verdict | None:
+def _untold(_done: int, _most: int) -> None:
+    """Tells nobody how far it is."""
+
+
+def backtest(  # noqa: PLR0913 - a generator, a number and a callback that most leave out
+    table: Table,
+    target: str,
+    splits: Sequence[Split],
+    rng: np.random.Generator,
+    ages: int | None = None,
+    *,
+    progress: Callable[[int, int], object] = _untold,
+) -> Verdict | None:
     """How forecasts of `target` would have done; None where fewer than two known or no judged tasks have it.
 
     A task is judged where the ladder answers at all: from five known values on.
@@ -58,11 +71,14 @@ def backtest(table: Table, target: str, splits: Sequence[Split], rng: np.random.
         splits: which tasks are known and judged, round by round.
         rng: draws folds and ages; the same generator gives the same figures.
         ages: how many younger servers to judge beside the one that knows all; None for as many as take about a minute at most.
+        progress: called after each look at what a server knows, with how many there were, and how many there will be at most.
     """
     values = table.amounts[target]
     there = ~np.isnan(values)
     ages = max(3, min(24, 200_000 // max(int(there.sum()), 1))) if ages is None else ages
-    replay = _Replay(table, table.binned(target), to_logs(np.where(there, values, 1.0)), rng, ages)
+    looks = count(1)
+    most = len(splits) * FOLDS * (ages + 1)
+    replay = _Replay(table, table.binned(target), to_logs(np.where(there, values, 1.0)), rng, ages, lambda: progress(next(looks), most))
     verdict = Verdict(tasks=int(sum((split.judged & there).sum() for split in splits)))
     for split in splits:
         known, judged = split.known & there, np.flatnonzero(split.judged & there)
@@ -89,12 +105,14 @@ class _Replay:
     logs: Floats
     rng: np.random.Generator
     ages: int
+    looked: Callable[[], object]
 
     def sights(self, known: Mask, judged: Numbers) -> Iterator[Sight]:
         """What is known, first to a server that knows all, then to younger ones."""
-        yield look(self.table, self.values, known, judged)
-        for _ in range(self.ages):
-            yield look(self.table, self.values, thinned(self.table, known, self.rng), judged)
+        for age in range(self.ages + 1):
+            seen = thinned(self.table, known, self.rng) if age else known
+            yield look(self.table, self.values, seen, judged)
+            self.looked()
 
     def learn(self, known: Mask) -> _Learned:
         """Constants and calibration from folds within the known tasks."""
