@@ -26,8 +26,15 @@ _PASSING = (
     OSError,
     asyncio.TimeoutError,
 )
-# What a commit promises, whatever the server's own default is, and times without a surprise.
-_SETTINGS = {"synchronous_commit": "on", "timezone": "UTC", "application_name": "mosaic-telemetry", "jit": "off"}
+# What a commit promises, whatever the server's own default is, times without a surprise, and a plan for the tables as they are: one that was
+# kept from when they were small reads them whole for each of thousands of keys.
+_SETTINGS = {
+    "synchronous_commit": "on",
+    "timezone": "UTC",
+    "application_name": "mosaic-telemetry",
+    "jit": "off",
+    "plan_cache_mode": "force_custom_plan",
+}
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg ships no types
