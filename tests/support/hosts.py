@@ -10,6 +10,10 @@ from contextlib import closing, suppress
 from itertools import count
 from urllib.parse import urlsplit
 
+from mosaic_telemetry.engine import open_engine
+from mosaic_telemetry.engine.store import Totals
+from mosaic_telemetry.engine.store.clickhouse.address import SCHEME
+from mosaic_telemetry.engine.store.opening import open_store
 from mosaic_telemetry.server.examples import EXAMPLES
 from support.relays import Relay
 from support.server import ServerProcess, create_instance
@@ -88,6 +92,22 @@ class Hosts:
             connection.request("POST", "/v1/events/batch", json.dumps({"events": events}), headers)
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read())
+
+    def lost(self, events):
+        """How many of these, which were acknowledged, a server takes as new; None where the store does not tell."""
+        taken = 0
+        for place, start in enumerate(range(0, len(events), 100)):
+            status, answer = self.submit(self.servers[place % len(self.servers)], events[start : start + 100])
+            assert status == 202, answer
+            taken += answer["accepted"]
+        return None if str(self.database).startswith(SCHEME) else taken
+
+    def counted(self):
+        """How many events are counted, when all are that are there."""
+        with open_engine(self.database, keep=False) as engine:
+            engine.roll_up()
+        with closing(open_store(self.database)) as store:
+            return store.sum_totals((0, 10**6)).get((), Totals()).events
 
     def __enter__(self):
         return self

@@ -7,6 +7,7 @@ from pathlib import Path
 import apsw
 
 import mosaic_telemetry
+from mosaic_telemetry.engine.store.clickhouse.address import SCHEME, Address
 from mosaic_telemetry.engine.store.opening import is_url
 from support.postgres import rows
 
@@ -21,7 +22,9 @@ _SQLITE_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name N
 
 
 def tables_of(database):
-    """The names of all our tables in a database."""
+    """The names of all our tables in a database; of ClickHouse, in the one beside it."""
+    if str(database).startswith(SCHEME):
+        return tables_of(Address.parse(database).accounts)
     if is_url(database):
         return sorted(row[0] for row in rows(database, _POSTGRES_TABLES))
     connection = apsw.Connection(str(database))
