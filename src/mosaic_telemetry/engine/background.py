@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 
-from mosaic_telemetry.engine.errors import DatabaseBusyError
+from mosaic_telemetry.engine.errors import DatabaseBusyError, DatabaseError
 from mosaic_telemetry.engine.keeping import Keeper
 
 __all__ = ["Background"]
@@ -39,7 +39,7 @@ class Background:
         self._woken.set()
 
     def stop(self) -> None:
-        """Do what is still due, for a while: the rest is done by whoever keeps the cells next. May be called twice."""
+        """Count what is there, for a while: the rest is done by whoever keeps the cells next. May be called twice."""
         self._stopped.set()
         self._woken.set()
         self._thread.join()
@@ -57,9 +57,17 @@ class Background:
             else:
                 # Under load the pause is the longer the longer the work took: it is cheaper by the event in larger portions, where they may be larger.
                 pause = 0 if self._keeper.behind else min(2 * (time.monotonic() - start), _LONGEST)
+        self._end()
+
+    def _end(self) -> None:
+        """Count what was there when the end came, and not what others go on writing."""
         end = time.monotonic() + _LAST
-        while self._step() and time.monotonic() < end:
-            continue
+        try:
+            left = self._keeper.backlog()
+        except DatabaseError:
+            return  # it was said already that the store is away
+        while left > 0 and time.monotonic() < end and (done := self._step()):
+            left -= done
 
     def _step(self) -> int | None:
         """Do a portion; returns how many events it was about, None where it failed."""

@@ -290,7 +290,7 @@ class Engine:
         Raises:
             DatabaseError: the store cannot be read.
         """
-        return {"backlog": max(0, self._store.horizon() - self._store.state().counted), **self._store.sizes()}
+        return {"backlog": self._keeper.backlog(), **self._store.sizes()}
 
     def close(self) -> None:
         """Finish what was handed over, then close the store."""

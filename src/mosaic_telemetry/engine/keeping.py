@@ -103,6 +103,14 @@ class Keeper:
         with self._lock:
             return self._count() or self._expire() or self._delete_old()
 
+    def backlog(self) -> int:
+        """How many events are durable and not counted, at most: numbers in their order may be left out.
+
+        Raises:
+            DatabaseError: the store failed.
+        """
+        return max(0, self._store.horizon() - self._store.state().counted)
+
     def catch_up(self, progress: Callable[[int, int], object] = _untold) -> None:
         """Count every event that is durable now.
 
