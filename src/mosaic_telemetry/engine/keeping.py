@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mosaic_telemetry.engine.landmarks import landmark_at, moved
-from mosaic_telemetry.engine.rollup import DAY_MS, Counted, Weighing, add_up, count, counting
+from mosaic_telemetry.engine.rollup import DAY_MS, Counted, Portion, Weighing, add_up, count
 from mosaic_telemetry.engine.scoring import settle
 from mosaic_telemetry.engine.store import CellState, Change, EventRow, RecordKey, Share, ShareKey, Store, StoredCell, Totals
 from mosaic_telemetry.forecast import Cell, CellKey, Record, contribution
@@ -37,6 +37,8 @@ PUBLIC = "public 2"
 WINDOW_DAYS = 180
 _LONGEST_WINDOW = 400  # weights span so much, with events that came late
 _CHUNK = 16_384
+_MOST = 32_768
+"""Events that are counted at once, at most: what a portion costs beside its events is shared by more of them."""
 _LEAST = 64
 _LOOK_AHEAD = 1_000
 """Events beyond one from the future that are looked at, each time, for one that is old."""
@@ -176,11 +178,12 @@ class Keeper:
             if change := moved(self._store, state, landmark):
                 self._apply(change)
                 return 1
-        portion = _portion(state)
-        rows = self._store.read_events(state.counted, self._store.horizon(), portion)
-        self.behind = len(rows) == portion
+        size = _size(state)
+        rows = self._store.read_events(state.counted, self._store.horizon(), size)
+        self.behind = len(rows) == size
         if not rows:
             return 0
+        portion = Portion.of(rows)
         window = self._within(rows, state.expired) if empty else rows
         expired = rows[len(rows) - len(window) - 1].sequence if len(window) < len(rows) else 0
         after = CellState(
@@ -190,8 +193,9 @@ class Keeper:
             landmark=landmark if empty else state.landmark,
             profile=state.profile,
         )
-        counted = count(window, Weighing(after.landmark, state.profile == PUBLIC))
-        self._apply(replace(self._added(state, counted), after=after, totals=add_up(rows), records=self._settled(state, window, today)))
+        inside = portion if len(window) == len(rows) else Portion.of(window)
+        counted = count(inside, Weighing(after.landmark, state.profile == PUBLIC))
+        self._apply(replace(self._added(state, counted), after=after, totals=add_up(portion), records=self._settled(state, inside, today)))
         return len(rows)
 
     def _within(self, rows: Sequence[EventRow], expired: int) -> Sequence[EventRow]:
@@ -199,14 +203,14 @@ class Keeper:
         before = self._days_ago(self._retention.window_days)
         return rows[next((place for place, row in enumerate(rows) if row.sequence > expired and row.received_ms >= before), len(rows)) :]
 
-    def _settled(self, state: CellState, rows: Sequence[EventRow], today: int) -> Mapping[RecordKey, bytes]:
+    def _settled(self, state: CellState, portion: Portion, today: int) -> Mapping[RecordKey, bytes]:
         """The records, with the events among these that were never held against a forecast."""
-        rows = [row for row in counting(rows) if row.sequence > state.scored]
-        if not rows:
+        new = portion.beyond(state.scored)
+        if not new.rows:
             return {}
         if self._records is None:
             self._records = {key: Record.from_bytes(data) for key, data in self._store.find_records().items()}
-        settled = settle(rows, self._records, lambda keys: self._load(state, keys), self._store.find_shares, today, public=state.profile == PUBLIC)
+        settled = settle(new, self._records, lambda keys: self._load(state, keys), self._store.find_shares, today, public=state.profile == PUBLIC)
         self._records |= settled
         return {key: record.to_bytes() for key, record in settled.items()}
 
@@ -323,14 +327,14 @@ class Keeper:
         return True
 
 
-def _portion(state: CellState) -> int:
+def _size(state: CellState) -> int:
     """How many events to count at once: few while little is known, so that forecasts can be held against what comes next.
 
     What is known is told by the watermarks: the cells of a public server hold far fewer tasks than were counted, if few reported them.
     """
     if state.counted < state.scored:
-        return _CHUNK
-    return min(max((state.counted - state.expired) // 4, _LEAST), _CHUNK)
+        return _MOST
+    return min(max((state.counted - state.expired) // 4, _LEAST), _MOST)
 
 
 def _sum(before: StoredCell | None, update: Cell) -> Cell:

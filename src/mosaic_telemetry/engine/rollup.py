@@ -26,7 +26,7 @@ from mosaic_telemetry.forecast import (
 )
 from mosaic_telemetry.schema import Outcome, Provider
 
-__all__ = ["DAY_MS", "Counted", "Weighing", "add_up", "added", "count", "counting", "days", "merged", "tasks_of"]
+__all__ = ["DAY_MS", "Counted", "Portion", "Weighing", "add_up", "added", "count", "counting", "days", "merged"]
 
 DAY_MS = 86_400_000
 _DENSE = 1 << 22
@@ -104,9 +104,37 @@ def days(rows: Sequence[EventRow]) -> Numbers:
     return days_of(timestamps, received)
 
 
-def count(rows: Sequence[EventRow], weighing: Weighing) -> Counted:
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Events that count.
+
+    Attributes:
+        rows: one by one.
+        tasks: the same by column.
+    """
+
+    rows: Sequence[EventRow]
+    tasks: Tasks
+
+    @classmethod
+    def of(cls, events: Sequence[EventRow] | Portion) -> Portion:
+        """Those of the events that count."""
+        if isinstance(events, Portion):
+            return events
+        rows = counting(events)
+        return cls(rows, _tasks(rows))
+
+    def beyond(self, sequence: int) -> Portion:
+        """Those that were stored after one of them."""
+        if self.rows and self.rows[0].sequence > sequence:
+            return self
+        return Portion.of([row for row in self.rows if row.sequence > sequence])
+
+
+def count(events: Sequence[EventRow] | Portion, weighing: Weighing) -> Counted:
     """Count each event that counts once into each cell that it belongs to."""
-    rows = counting(rows)
+    portion = Portion.of(events)
+    rows, tasks = portion.rows, portion.tasks
     if not rows:
         return Counted({}, {})
     when = days(rows)
@@ -115,7 +143,7 @@ def count(rows: Sequence[EventRow], weighing: Weighing) -> Counted:
     members = np.array([groups.setdefault((row[5:9], period), len(groups)) for row, period in zip(rows, periods, strict=True)], dtype=np.int64)
     ladders = [_names(*group) for group in groups]
     shares = _shares(rows, members, ladders)
-    tasks, weights = tasks_of(rows), weights_of(when, weighing.landmark)
+    weights = weights_of(when, weighing.landmark)
     if not weighing.public:
         return Counted(_cells(members, ladders, tasks, weights), shares)
     owned: dict[tuple[int, int], int] = {}
@@ -131,9 +159,9 @@ def _names(dimensions: tuple[str, str, str, str], period: int) -> tuple[CellKey,
     return (*keys, recent_key(keys[0], period))
 
 
-def tasks_of(rows: Sequence[EventRow]) -> Tasks:
+def _tasks(rows: Sequence[EventRow]) -> Tasks:
     """The events by column."""
-    numbers = np.array([row[11:] for row in rows], dtype=np.int64).T
+    numbers = np.array([row[11:] for row in rows], dtype=np.int64).reshape(len(rows), len(EventRow._fields) - 11).T
     success = np.array([row.outcome == Outcome.SUCCESS for row in rows])
     free = np.array([row.provider == Provider.OLLAMA for row in rows])
     gate_passed, input_tokens, output_tokens, cost, duration, estimated_input, estimated_output = numbers
@@ -217,12 +245,12 @@ def _joined(tags: Numbers, counts: Numbers, times: Numbers) -> tuple[Numbers, Nu
     return tags[starts], np.add.reduceat(counts[order], starts), np.maximum.reduceat(times[order], starts)
 
 
-def add_up(rows: Sequence[EventRow]) -> dict[TotalKey, Totals]:
+def add_up(events: Sequence[EventRow] | Portion) -> dict[TotalKey, Totals]:
     """The totals of the events that count."""
-    rows = counting(rows)
+    portion = Portion.of(events)
+    rows, tasks = portion.rows, portion.tasks
     if not rows:
         return {}
-    tasks = tasks_of(rows)
     places: dict[tuple[int | str, ...], int] = {}
     owners = np.array([places.setdefault((row.timestamp_ms // DAY_MS, *row[5:10]), len(places)) for row in rows], dtype=np.int64)
     priced = tasks.priced

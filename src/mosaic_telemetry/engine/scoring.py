@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mosaic_telemetry.engine.ladders import Dimensions, Find, climb
-from mosaic_telemetry.engine.rollup import tasks_of
+from mosaic_telemetry.engine.rollup import Portion
 from mosaic_telemetry.engine.store import EventRow, RecordKey, Share, ShareKey, Store
 from mosaic_telemetry.forecast import (
     CLASSES,
@@ -48,22 +48,24 @@ def month_of(received_ms: int) -> int:
 
 
 def settle(  # noqa: PLR0913 - what the past was, where it is read, and what is held against it
-    rows: Sequence[EventRow], records: Mapping[RecordKey, Record], find: Find, find_shares: FindShares, today: int, *, public: bool
+    events: Sequence[EventRow] | Portion, records: Mapping[RecordKey, Record], find: Find, find_shares: FindShares, today: int, *, public: bool
 ) -> dict[RecordKey, Record]:
     """Hold events against the forecasts for their dimensions; returns the records that change, each as a new one.
 
     On a public server an instance's first tasks of a kind are scored alone, as many as it counts for: so none of them can shape the record.
 
     Args:
-        rows: events that count.
+        events: those that count.
         records: all records until now.
         find: reads the cells as they are before these events are counted.
         find_shares: reads the shares likewise.
         today: the day since 1970.
         public: whether the server is a public one.
     """
+    portion = Portion.of(events)
     if public:
-        rows = _first_ones(rows, find_shares)
+        portion = Portion.of(_first_ones(portion.rows, find_shares))
+    rows, tasks = portion.rows, portion.tasks
     groups: dict[Dimensions, int] = {}
     members = np.array([groups.setdefault(row[5:9], len(groups)) for row in rows], dtype=np.int64)
     ladders = climb(list(groups), find, today, public=public) if groups else []
@@ -79,7 +81,7 @@ def settle(  # noqa: PLR0913 - what the past was, where it is read, and what is 
     place_of = np.full(len(groups), -1)
     place_of[asked] = np.arange(len(asked))
     places = place_of[members]
-    tasks, months = tasks_of(rows), _months(np.array([row.received_ms for row in rows]))
+    months = _months(np.array([row.received_ms for row in rows]))
     actuals = np.stack([tasks.input_tokens, tasks.output_tokens, tasks.cost_micros, tasks.duration_ms], axis=1)
     settled: dict[RecordKey, Record] = {}
     for number, target in enumerate(TARGETS):

@@ -94,7 +94,7 @@ async def read_events(connection: asyncpg.Connection, texts: Texts, where: tuple
     """The first events above one sequence and up to another, so many, of one instance if it is given."""
     rows = await connection.fetch(_READ, *where)
     named = await texts.texts(connection, {number for row in rows for number in row[5:11]})
-    return [EventRow(*row[:5], *[named[number] for number in row[5:11]], *row[11:]) for row in rows]
+    return [EventRow._make((*row[:5], *[named[number] for number in row[5:11]], *row[11:])) for row in rows]
 
 
 async def make_months(connection: asyncpg.Connection, now: datetime) -> None:

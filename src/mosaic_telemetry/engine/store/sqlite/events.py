@@ -90,5 +90,11 @@ FROM events WHERE sequence > ?1 AND sequence <= ?2 AND (?4 IS NULL OR instance =
 
 def read_events(connection: apsw.Connection, texts: Texts, where: tuple[int, int, int, int | None]) -> list[EventRow]:
     """The first events above one sequence and up to another, so many, of one instance if it is given."""
-    named = partial(texts.texts, connection)
-    return [EventRow(*row[:5], *named(row[5:11]), *row[11:]) for row in connection.execute(_READ, where)]
+    named: dict[tuple[int, ...], tuple[str, ...]] = {}
+    rows = []
+    for row in connection.execute(_READ, where):
+        numbers = row[5:11]
+        if numbers not in named:  # as many events have the same as do not
+            named[numbers] = tuple(texts.texts(connection, numbers))
+        rows.append(EventRow._make(row[:5] + named[numbers] + row[11:]))
+    return rows
