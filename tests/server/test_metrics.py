@@ -1,8 +1,10 @@
+import os
 import re
 import uuid
 
 import pytest
 from support.server import ServerProcess, create_instance
+from support.waiting import wait_for
 
 from mosaic_telemetry.server.examples import EXAMPLES
 
@@ -42,3 +44,32 @@ def test_any_worker_tells_the_sum_of_all(tmp_path, workers):
 def test_metrics_can_be_turned_off(tmp_path):
     with ServerProcess(tmp_path / "t.db", "--no-metrics") as process:
         assert process.request("GET", "/metrics")[0] == 404
+
+
+def test_what_a_killed_server_left_in_the_temporary_folder_goes_with_the_next_start(tmp_path):
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    env = {**os.environ, "TMPDIR": str(temporary)}
+    strange = temporary / "mosaic-telemetry-metrics-strange"  # nothing tells that whoever made it is gone
+    strange.mkdir()
+    (temporary / "mosaic-telemetry-metrics-link").symlink_to(strange)
+
+    def folders():
+        return set(temporary.iterdir())
+
+    others = folders()
+    with ServerProcess(tmp_path / "killed.db", "--workers", "2", env=env) as killed:
+        (left,) = folders() - others
+        killed.kill()
+    assert left.exists()
+    with ServerProcess(tmp_path / "first.db", "--workers", "2", env=env) as first:
+        wait_for(lambda: _started_and_ended(tmp_path, env) and not left.exists(), 30, "the end of the killed server's processes, and of its folder")
+        assert len(folders() - others) == 1  # that of the server which runs
+        assert number(first.request_text("/metrics")[2], "database_up") == 1
+        assert first.stop() == 0
+    assert folders() == others
+
+
+def _started_and_ended(tmp_path, env):
+    with ServerProcess(tmp_path / "second.db", "--workers", "2", env=env) as second:
+        return second.stop() == 0

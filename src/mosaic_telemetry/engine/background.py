@@ -29,6 +29,7 @@ class Background:
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
+        self._trouble = _Trouble()
         self._woken = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mosaic-telemetry-keeper", daemon=True)
@@ -72,9 +73,33 @@ class Background:
     def _step(self) -> int | None:
         """Do a portion; returns how many events it was about, None where it failed."""
         try:
-            return self._keeper.step()
-        except DatabaseBusyError as error:
-            _log.warning("the cells could not be brought up to date (%s); trying again", error)
-        except Exception:  # noqa: BLE001 - the thread must live on, whatever it was
-            _log.exception("the cells could not be brought up to date; trying again")
-        return None
+            done = self._keeper.step()
+        except Exception as error:  # noqa: BLE001 - the thread must live on, whatever it was
+            self._trouble.came(error)
+            return None
+        self._trouble.went()
+        return done
+
+
+class _Trouble:
+    """Tells once what keeps the cells from being kept, however often it is tried, and once that it is over."""
+
+    def __init__(self) -> None:
+        self._kinds: set[type[Exception]] = set()
+        self._began = 0.0
+
+    def came(self, error: Exception) -> None:
+        if not self._kinds:
+            self._began = time.monotonic()
+        if type(error) in self._kinds:
+            return
+        self._kinds.add(type(error))
+        if isinstance(error, DatabaseBusyError):
+            _log.warning("the cells cannot be brought up to date (%s); it is tried until they can", error)
+        else:
+            _log.error("the cells cannot be brought up to date; it is tried until they can", exc_info=error)
+
+    def went(self) -> None:
+        if self._kinds:
+            self._kinds.clear()
+            _log.warning("the cells are brought up to date again, after %.1f s", time.monotonic() - self._began)

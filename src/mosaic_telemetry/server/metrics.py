@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,8 +26,10 @@ METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST"})
 @contextmanager
 def shared_metrics() -> Iterator[None]:
     """Within the block, processes forked from this one have their metrics in common; to be entered before any is made."""
-    with tempfile.TemporaryDirectory(prefix="mosaic-telemetry-metrics-") as directory:
-        os.environ[_FILES] = directory
+    from mosaic_telemetry.server.folders import shared_folder  # here, since it needs what Windows has not, which has no forks either
+
+    with shared_folder("mosaic-telemetry-metrics-") as directory:
+        os.environ[_FILES] = str(directory)
         values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]  # prometheus_client looked for the variable when it was imported, untyped
         try:
             yield
