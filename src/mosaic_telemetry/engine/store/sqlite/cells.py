@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 import apsw
 
 from mosaic_telemetry.engine.store.sqlite.texts import Texts
-from mosaic_telemetry.engine.store.values import CellState, Change, RecordKey, Share, ShareKey, StoredCell, TotalKey, Totals
+from mosaic_telemetry.engine.store.values import CellState, RecordKey, Share, ShareKey, StoredCell, TotalKey, Totals
 from mosaic_telemetry.forecast import Cell, CellKey
 
-__all__ = ["apply_change", "find_cells", "find_records", "find_shares", "find_totals", "list_cells", "list_shares", "packed", "read_state", "sum_totals"]
+__all__ = ["find_cells", "find_number", "find_records", "find_shares", "find_totals", "list_cells", "list_shares", "read_state", "sum_totals", "text_of"]
 
 _SEPARATOR = "\x1f"  # no dimension holds it: enum values are plain words, and the model stands between them as a whole
 
-_PUT_CELL = """
-INSERT INTO cells (level, dimensions, updated_ms, instances, data) VALUES (?1, ?2, ?3, ?4, ?5)
-ON CONFLICT DO UPDATE SET updated_ms = ?3, instances = ?4, data = ?5 RETURNING number
-"""
-_SUMS = ", ".join(f"{name} = {name} + excluded.{name}" for name in Totals._fields)
-_ADD_TOTALS = f"""
-INSERT INTO daily_totals ({", ".join(TotalKey._fields + Totals._fields)}) VALUES ({", ".join("?" * len(TotalKey._fields + Totals._fields))})
-ON CONFLICT DO UPDATE SET {_SUMS}
-"""  # noqa: S608 - fixed names
 _FIND_TOTALS = f"""
 SELECT day, (SELECT text FROM texts WHERE number = task_type), (SELECT text FROM texts WHERE number = model),
        (SELECT text FROM texts WHERE number = provider), (SELECT text FROM texts WHERE number = complexity),
@@ -42,10 +32,15 @@ def find_cells(connection: apsw.Connection, keys: Iterable[CellKey]) -> dict[Cel
     """Those of these cells that there are."""
     found = {}
     for key in keys:
-        row = connection.execute("SELECT data, updated_ms, instances FROM cells WHERE level = ? AND dimensions = ?", (key.level, _text(key))).fetchone()
+        row = connection.execute("SELECT data, updated_ms, instances FROM cells WHERE level = ? AND dimensions = ?", (key.level, text_of(key))).fetchone()
         if row is not None:
             found[key] = StoredCell(Cell.from_bytes(row[0]), *row[1:])
     return found
+
+
+def find_number(connection: apsw.Connection, key: CellKey) -> int | None:
+    """The number of a cell, by which its shares name it."""
+    return connection.execute("SELECT number FROM cells WHERE level = ? AND dimensions = ?", (key.level, text_of(key))).get  # type: ignore[no-any-return]  # the column is an INTEGER
 
 
 def find_shares(connection: apsw.Connection, keys: Iterable[ShareKey]) -> dict[ShareKey, Share]:
@@ -54,7 +49,7 @@ def find_shares(connection: apsw.Connection, keys: Iterable[ShareKey]) -> dict[S
     found = {}
     for key, instance in keys:
         if key not in numbers:
-            numbers[key] = connection.execute("SELECT number FROM cells WHERE level = ? AND dimensions = ?", (key.level, _text(key))).get
+            numbers[key] = find_number(connection, key)
         row = connection.execute("SELECT events, updated_ms, data FROM shares WHERE cell = ? AND instance = ?", (numbers[key], instance)).fetchone()
         if row is not None:
             found[key, instance] = Share(row[0], row[1], None if row[2] is None else Cell.from_bytes(row[2]))
@@ -111,77 +106,10 @@ def sum_totals(connection: apsw.Connection, days: tuple[int, int], by: Sequence[
     return found if by or found[()].events else {}
 
 
-class Packed(NamedTuple):
-    """The cells of a change, and of its shares, in bytes: made before the transaction, for whose end others wait."""
-
-    cells: dict[CellKey, bytes]
-    shares: dict[ShareKey, bytes]
-
-
-def packed(change: Change) -> Packed:
-    """What `apply_change` needs besides the change."""
-    return Packed(
-        {key: stored.cell.to_bytes() for key, stored in change.cells.items() if stored},
-        {key: share.cell.to_bytes() for key, share in change.shares.items() if share and share.cell},
-    )
-
-
-def apply_change(connection: apsw.Connection, texts: Texts, change: Change, data: Packed) -> bool:
-    """Make a change within a transaction; False, and nothing is done, where another was made since it was computed."""
-    connection.execute(
-        "UPDATE cell_state SET version = version + 1, counted = ?, expired = ?, scored = ?, landmark = ?, profile = ? WHERE version = ?",
-        (change.after.counted, change.after.expired, change.after.scored, change.after.landmark, change.after.profile, change.before),
-    )
-    if not connection.changes():
-        return False
-    if change.reset:
-        connection.execute("DELETE FROM shares; DELETE FROM cells; DELETE FROM daily_totals")
-    numbers = _put_cells(connection, change.cells, data.cells)
-    _put_shares(connection, numbers, change.shares, data.shares)
-    for key in change.renewed:
-        if change.cells[key] is not None:
-            connection.execute("UPDATE cells SET updated_ms = (SELECT max(updated_ms) FROM shares WHERE cell = ?1) WHERE number = ?1", (numbers[key],))
-    _add_totals(connection, texts, change.totals)
-    connection.executemany("INSERT OR REPLACE INTO records (target, level, size, month, data) VALUES (?, ?, ?, ?, ?)", _records(change.records))
-    connection.executemany("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", change.settings.items())
-    connection.executemany("DELETE FROM events WHERE sequence = ?", ((sequence,) for sequence in change.deleted))
-    return True
-
-
-def _put_cells(connection: apsw.Connection, cells: Mapping[CellKey, StoredCell | None], data: Mapping[CellKey, bytes]) -> dict[CellKey, int]:
-    """Write cells; returns the number of each, also of those that went."""
-    numbers: dict[CellKey, int] = {}
-    for key, stored in cells.items():
-        if stored is None:
-            numbers[key] = connection.execute("DELETE FROM cells WHERE level = ? AND dimensions = ? RETURNING number", (key.level, _text(key))).get
-        else:
-            numbers[key] = connection.execute(_PUT_CELL, (key.level, _text(key), stored.updated_ms, stored.instances, data[key])).get
-    return numbers
-
-
-def _put_shares(connection: apsw.Connection, numbers: Mapping[CellKey, int], shares: Mapping[ShareKey, Share | None], data: Mapping[ShareKey, bytes]) -> None:
-    there = [(numbers[key], instance, share.events, share.updated_ms, data.get((key, instance))) for (key, instance), share in shares.items() if share]
-    gone = [(numbers[key], instance) for (key, instance), share in shares.items() if share is None]
-    connection.executemany("INSERT OR REPLACE INTO shares (cell, instance, events, updated_ms, data) VALUES (?, ?, ?, ?, ?)", there)
-    connection.executemany("DELETE FROM shares WHERE cell = ? AND instance = ?", gone)
-
-
-def _add_totals(connection: apsw.Connection, texts: Texts, totals: Mapping[TotalKey, Totals]) -> None:
-    fewer = False
-    for key, total in totals.items():
-        connection.execute(_ADD_TOTALS, (key.day, *[texts.number(connection, text) for text in key[1:]], *total))
-        fewer = fewer or total.events < 0
-    if fewer:
-        connection.execute("DELETE FROM daily_totals WHERE events = 0")
-
-
-def _records(records: Mapping[RecordKey, bytes]) -> Sequence[tuple[str | int | bytes, ...]]:
-    return [(*key, data) for key, data in records.items()]
-
-
 def _key(level: int, dimensions: str) -> CellKey:
     return CellKey(level, tuple(dimensions.split(_SEPARATOR)) if dimensions else ())
 
 
-def _text(key: CellKey) -> str:
+def text_of(key: CellKey) -> str:
+    """How a cell's dimensions stand in its row."""
     return _SEPARATOR.join(key.values)

@@ -15,6 +15,8 @@ import apsw
 from mosaic_telemetry.engine.errors import DatabaseError
 from mosaic_telemetry.engine.store.accounts import Act, ApiKey, Bucket, FoundKey, IntakeKey, NewKey
 from mosaic_telemetry.engine.store.sqlite import accounts, cells, usage
+from mosaic_telemetry.engine.store.sqlite.changes import CellNumbers, apply_change, prepared
+from mosaic_telemetry.engine.store.sqlite.checkpoints import Checkpointer
 from mosaic_telemetry.engine.store.sqlite.connection import in_words, open_reader, open_writer
 from mosaic_telemetry.engine.store.sqlite.events import Insertion, read_events
 from mosaic_telemetry.engine.store.sqlite.presence import Presence
@@ -54,6 +56,7 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._texts = Texts()
+        self._numbers = CellNumbers()
         self._known_texts = Texts()  # for reading: what was committed stays
         self._local = threading.local()
         self._lock = threading.Lock()
@@ -62,7 +65,8 @@ class SqliteStore:
         self._closed = False
         connection = open_writer(path)
         self._presence = Presence(path)
-        self._writer = Writer(connection, path, settle=self._texts.settle, check=self._presence.check)
+        self._checkpointer = Checkpointer(path, connection)
+        self._writer = Writer(connection, path, settle=self._settle, check=self._presence.check)
 
     def insert(self, instance: int, received_ms: int, events: Sequence[StoredEvent]) -> Future[list[bool]]:
         return self._writer.submit(Insertion(self._texts, instance, received_ms, events))
@@ -108,8 +112,9 @@ class SqliteStore:
             return cells.sum_totals(connection, days, by, only or {})
 
     def apply(self, change: Change) -> Future[bool]:
-        data = cells.packed(change)
-        return self._writer.submit(lambda connection: cells.apply_change(connection, self._texts, change, data))
+        with self._reading() as reader:
+            ready = prepared(reader, self._numbers, change)
+        return self._writer.submit(lambda connection: apply_change(connection, self._texts, self._numbers, change, ready))
 
     def create_instance(  # noqa: PLR0913 - one argument a column
         self, instance_id: UUID, name: str, now_ms: int, *, key: NewKey | None = None, act: Act | None = None, local: bool = False
@@ -184,12 +189,17 @@ class SqliteStore:
             connection.execute("SELECT version FROM cell_state").fetchone()
 
     def close(self) -> None:
+        self._checkpointer.close()
         self._writer.close()
         with self._lock:
             self._closed = True
             for reader in list(self._readers):
                 reader.close()
             self._readers.clear()
+
+    def _settle(self, *, committed: bool) -> None:
+        self._texts.settle(committed=committed)
+        self._numbers.settle(committed=committed)
 
     @contextmanager
     def _reading(self) -> Iterator[apsw.Connection]:
