@@ -17,14 +17,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mosaic_telemetry.engine.landmarks import landmark_at, moved
-from mosaic_telemetry.engine.rollup import DAY_MS, Counted, Portion, Weighing, add_up, count
+from mosaic_telemetry.engine.portions import Portion
+from mosaic_telemetry.engine.rollup import DAY_MS, Counted, Weighing, add_up, count
 from mosaic_telemetry.engine.scoring import settle
 from mosaic_telemetry.engine.store import CellState, Change, EventRow, RecordKey, Share, ShareKey, Store, StoredCell, Totals
-from mosaic_telemetry.forecast import Cell, CellKey, Record, contribution
+from mosaic_telemetry.forecast import Cell, CellKey, Counts, Record, contribution
 
 __all__ = ["PRIVATE", "PUBLIC", "WINDOW_DAYS", "Keeper", "Retention"]
 
@@ -91,6 +92,7 @@ class Keeper:
         self._public = public
         self._lock = threading.Lock()
         self._cells: dict[CellKey, StoredCell] = {}
+        self._shares: dict[ShareKey, Share] = {}
         self._records: dict[RecordKey, Record] | None = None
         self._version = -1
         self._tried = 0
@@ -253,7 +255,7 @@ class Keeper:
 
     def _added(self, state: CellState, counted: Counted) -> Change:
         """The change that adds what was counted to cells and shares."""
-        before = self._store.find_shares(counted.shares)
+        before = self._shares_of(state, counted.shares)
         after = {key: share.joined(before.get(key)) for key, share in counted.shares.items()}
         joined = Counter(cell for cell, instance in after if (cell, instance) not in before)
         newest: dict[CellKey, int] = {}
@@ -303,12 +305,28 @@ class Keeper:
 
     def _load(self, state: CellState, keys: Iterable[CellKey]) -> dict[CellKey, StoredCell]:
         """The cells as they are at this state; what this keeper wrote itself it remembers."""
-        if self._version != state.version or len(self._cells) > _REMEMBERED:
-            self._cells.clear()
-            self._version = state.version
+        self._remember(state)
         keys = list(keys)
         self._cells |= self._store.find_cells(key for key in keys if key not in self._cells)
         return {key: self._cells[key] for key in keys if key in self._cells}
+
+    def _shares_of(self, state: CellState, keys: Collection[ShareKey]) -> dict[ShareKey, Share]:
+        """The shares as they are at this state, likewise; not those of a public server, which are as large as cells."""
+        if state.profile == PUBLIC:
+            return dict(self._store.find_shares(keys))
+        self._remember(state)
+        self._shares |= self._store.find_shares([key for key in keys if key not in self._shares])
+        return {key: self._shares[key] for key in keys if key in self._shares}
+
+    def _remember(self, state: CellState) -> None:
+        """Forget what is not as it is at this state, or too much."""
+        if self._version != state.version:
+            self._cells.clear()
+            self._shares.clear()
+            self._version = state.version
+        for memory in (self._cells, self._shares):
+            if len(memory) > _REMEMBERED:
+                memory.clear()
 
     def _apply(self, change: Change) -> bool:
         """Hand a change to the store; False where another came between, and all is to be computed anew."""
@@ -318,6 +336,12 @@ class Keeper:
             return False
         if known != change.before or change.reset:
             self._cells.clear()
+            self._shares.clear()
+        for share_key, share in change.shares.items():
+            if share is None or share.cell is not None:
+                self._shares.pop(share_key, None)
+            else:
+                self._shares[share_key] = share
         for key, cell in change.cells.items():
             if cell is None or key in change.renewed:
                 self._cells.pop(key, None)
@@ -338,8 +362,8 @@ def _size(state: CellState) -> int:
 
 
 def _sum(before: StoredCell | None, update: Cell) -> Cell:
-    if before is None:
-        return update
+    if before is None:  # a copy of its own: what was counted is a piece of the vectors of a whole portion, which it would keep in memory
+        return Cell(Counts(update.counts.keys.copy(), update.counts.counts.copy()))
     cell = before.cell.copy()
     cell.merge(update)
     return cell

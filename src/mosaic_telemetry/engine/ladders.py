@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mosaic_telemetry.engine.portions import Dimensions
 from mosaic_telemetry.engine.store import StoredCell
 from mosaic_telemetry.forecast import (
     ENOUGH,
@@ -23,9 +24,6 @@ from mosaic_telemetry.forecast import (
 )
 
 __all__ = ["Dimensions", "Find", "Ladder", "climb"]
-
-Dimensions = tuple[str, str, str, str]
-"""Task type, model, provider and complexity."""
 
 Find = Callable[[Iterable[CellKey]], Mapping[CellKey, StoredCell]]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from mosaic_telemetry.engine.rollup import counting, days
+from mosaic_telemetry.engine.portions import Portion
 from mosaic_telemetry.engine.store import CellState, Change, Share, ShareKey, Store, StoredCell
-from mosaic_telemetry.forecast import HALF_LIFE_DAYS, LARGEST_AGE, Cell, CellKey, contribution
+from mosaic_telemetry.forecast import HALF_LIFE_DAYS, LARGEST_AGE, Cell, CellKey, contribution, days_of
 
 __all__ = ["landmark_at", "moved"]
 
@@ -62,7 +62,7 @@ def _ages(store: Store, state: CellState) -> tuple[int, int]:
     after = state.expired
     while rows := store.read_events(after, state.counted, _CHUNK):
         after = rows[-1].sequence
-        if counted := counting(rows):
-            ages = days(counted) - state.landmark
+        if (portion := Portion.of(rows)).rows:
+            ages = days_of(portion.timestamps_ms, portion.received_ms) - state.landmark
             first, last = min(first, int(ages.min())), max(last, int(ages.max()))
     return first, last

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mosaic_telemetry.engine.store import COUNTS, EventRow, Share, ShareKey, TotalKey, Totals
+from mosaic_telemetry.engine.portions import Dimensions, Numbers, Portion, numbered
+from mosaic_telemetry.engine.store import EventRow, Share, ShareKey, TotalKey, Totals
 from mosaic_telemetry.forecast import (
     ABSENT,
     PERIOD_DAYS,
@@ -24,14 +24,12 @@ from mosaic_telemetry.forecast import (
     recent_key,
     weights_of,
 )
-from mosaic_telemetry.schema import Outcome, Provider
 
-__all__ = ["DAY_MS", "Counted", "Portion", "Weighing", "add_up", "added", "count", "counting", "days", "merged"]
+__all__ = ["DAY_MS", "Counted", "Weighing", "add_up", "added", "count", "merged"]
 
 DAY_MS = 86_400_000
 _DENSE = 1 << 22
 
-Numbers = NDArray[np.int64]
 Name = TypeVar("Name", bound=Hashable)
 
 
@@ -93,79 +91,29 @@ def added(one: Mapping[TotalKey, Totals], other: Mapping[TotalKey, Totals]) -> d
     return totals
 
 
-def counting(rows: Sequence[EventRow]) -> list[EventRow]:
-    """Those of the events that count."""
-    return [row for row in rows if row.standing == COUNTS]
-
-
-def days(rows: Sequence[EventRow]) -> Numbers:
-    """The day since 1970 by which each event is weighed."""
-    received, timestamps = np.array([row[2:4] for row in rows], dtype=np.int64).reshape(-1, 2).T
-    return days_of(timestamps, received)
-
-
-@dataclass(frozen=True, slots=True)
-class Portion:
-    """Events that count.
-
-    Attributes:
-        rows: one by one.
-        tasks: the same by column.
-    """
-
-    rows: Sequence[EventRow]
-    tasks: Tasks
-
-    @classmethod
-    def of(cls, events: Sequence[EventRow] | Portion) -> Portion:
-        """Those of the events that count."""
-        if isinstance(events, Portion):
-            return events
-        rows = counting(events)
-        return cls(rows, _tasks(rows))
-
-    def beyond(self, sequence: int) -> Portion:
-        """Those that were stored after one of them."""
-        if self.rows and self.rows[0].sequence > sequence:
-            return self
-        return Portion.of([row for row in self.rows if row.sequence > sequence])
-
-
 def count(events: Sequence[EventRow] | Portion, weighing: Weighing) -> Counted:
     """Count each event that counts once into each cell that it belongs to."""
     portion = Portion.of(events)
-    rows, tasks = portion.rows, portion.tasks
-    if not rows:
+    if not portion.rows:
         return Counted({}, {})
-    when = days(rows)
-    periods = (when // PERIOD_DAYS).tolist()
-    groups: dict[tuple[tuple[str, str, str, str], int], int] = {}
-    members = np.array([groups.setdefault((row[5:9], period), len(groups)) for row, period in zip(rows, periods, strict=True)], dtype=np.int64)
-    ladders = [_names(*group) for group in groups]
-    shares = _shares(rows, members, ladders)
+    when = days_of(portion.timestamps_ms, portion.received_ms)
+    first = int(when.min()) // PERIOD_DAYS
+    groups, members = np.unique((when // PERIOD_DAYS - first) * len(portion.kinds) + portion.kind_of, return_inverse=True)
+    periods, kinds = (part.tolist() for part in np.divmod(groups, len(portion.kinds)))
+    ladders = [_names(portion.kinds[kind], first + period) for kind, period in zip(kinds, periods, strict=True)]
+    shares = _shares(portion, members, ladders)
     weights = weights_of(when, weighing.landmark)
     if not weighing.public:
-        return Counted(_cells(members, ladders, tasks, weights), shares)
-    owned: dict[tuple[int, int], int] = {}
-    instances = [row.instance for row in rows]
-    owners = np.array([owned.setdefault(pair, len(owned)) for pair in zip(members.tolist(), instances, strict=True)], dtype=np.int64)
-    parts = _cells(owners, [tuple([(key, instance) for key in ladders[group]]) for group, instance in owned], tasks, weights)
+        return Counted(_cells(members, ladders, portion.tasks, weights), shares)
+    owned, owners = numbered(list(zip(members.tolist(), portion.instances.tolist(), strict=True)))
+    parts = _cells(owners, [tuple([(key, instance) for key in ladders[group]]) for group, instance in owned], portion.tasks, weights)
     return Counted({}, {key: Share(share.events, share.updated_ms, parts[key]) for key, share in shares.items()})
 
 
-def _names(dimensions: tuple[str, str, str, str], period: int) -> tuple[CellKey, ...]:
+def _names(dimensions: Dimensions, period: int) -> tuple[CellKey, ...]:
     """The cells that a task of these dimensions and this period belongs to."""
     keys = keys_of(*dimensions)
     return (*keys, recent_key(keys[0], period))
-
-
-def _tasks(rows: Sequence[EventRow]) -> Tasks:
-    """The events by column."""
-    numbers = np.array([row[11:] for row in rows], dtype=np.int64).reshape(len(rows), len(EventRow._fields) - 11).T
-    success = np.array([row.outcome == Outcome.SUCCESS for row in rows])
-    free = np.array([row.provider == Provider.OLLAMA for row in rows])
-    gate_passed, input_tokens, output_tokens, cost, duration, estimated_input, estimated_output = numbers
-    return Tasks(input_tokens, output_tokens, cost, duration, estimated_input, estimated_output, gate_passed.astype(np.bool_), success, free)
 
 
 def _cells(members: Numbers, ladders: Sequence[tuple[Name, ...]], tasks: Tasks, weights: Numbers) -> dict[Name, Cell]:
@@ -175,17 +123,18 @@ def _cells(members: Numbers, ladders: Sequence[tuple[Name, ...]], tasks: Tasks, 
     amounts = np.where(np.arange(what.shape[1]) < PLAIN, 1, weights[:, None])
     owners_of, keys_of_all, weights_of_all = np.broadcast_to(members[:, None], what.shape)[there], what[there], amounts[there]
     if len(ladders) * len(found := Counts.of(keys_of_all).keys) <= _DENSE:
-        return _dense(ladders, found, owners_of * len(found) + found.searchsorted(keys_of_all), weights_of_all)
+        columns = np.zeros(found[-1] + 1, dtype=np.int64)
+        columns[found] = np.arange(len(found))
+        return _dense(ladders, found, owners_of * len(found) + columns[keys_of_all], weights_of_all)
     tags, counts = _summed((owners_of << 16) | keys_of_all, weights_of_all)
     groups, keys = tags >> 16, tags & 0xFFFF
     cells: dict[Name, Cell] = {}
     for level in range(len(ladders[0])):
-        places: dict[Name, int] = {}
-        owners = np.array([places.setdefault(ladder[level], len(places)) for ladder in ladders], dtype=np.int64)
+        names, owners = numbered([ladder[level] for ladder in ladders])
         summed_tags, summed = _summed((owners[groups] << 16) | keys, counts)
-        bounds = summed_tags.searchsorted(np.arange(len(places) + 1) << 16).tolist()
+        bounds = summed_tags.searchsorted(np.arange(len(names) + 1) << 16).tolist()
         summed_keys = summed_tags & 0xFFFF
-        for key, start, end in zip(places, bounds, bounds[1:], strict=False):
+        for key, start, end in zip(names, bounds, bounds[1:], strict=False):
             cells[key] = Cell(Counts(summed_keys[start:end], summed[start:end]))
     return cells
 
@@ -203,13 +152,16 @@ def _dense(ladders: Sequence[tuple[Name, ...]], keys: Numbers, places: Numbers, 
     table = np.bincount(places, weights, len(ladders) * len(keys)).astype(np.int64).reshape(len(ladders), len(keys))
     cells: dict[Name, Cell] = {}
     for level in range(len(ladders[0])):
-        members: dict[Name, list[int]] = {}
-        for group, ladder in enumerate(ladders):
-            members.setdefault(ladder[level], []).append(group)
-        for name, groups in members.items():
-            counts = table[groups].sum(axis=0) if len(groups) > 1 else table[groups[0]]
-            there = counts.nonzero()[0]
-            cells[name] = Cell(Counts(keys[there], counts[there]))
+        names, owners = numbered([ladder[level] for ladder in ladders])
+        summed = table
+        if len(names) < len(ladders):
+            order = owners.argsort(kind="stable")
+            summed = np.add.reduceat(table[order], owners[order].searchsorted(np.arange(len(names))), axis=0)
+        rows, columns = summed.nonzero()
+        counts, found = summed[rows, columns], keys[columns]
+        bounds = rows.searchsorted(np.arange(len(names) + 1)).tolist()
+        for name, start, end in zip(names, bounds, bounds[1:], strict=False):
+            cells[name] = Cell(Counts(found[start:end], counts[start:end]))
     return cells
 
 
@@ -221,16 +173,13 @@ def _summed(tags: Numbers, counts: Numbers) -> tuple[Numbers, Numbers]:
     return tags[starts], np.add.reduceat(counts[order], starts)
 
 
-def _shares(rows: Sequence[EventRow], members: Numbers, ladders: Sequence[tuple[CellKey, ...]]) -> dict[ShareKey, Share]:
-    instances, places = np.unique(np.array([row.instance for row in rows], dtype=np.int64), return_inverse=True)
-    received = np.array([row.received_ms for row in rows], dtype=np.int64)
-    pairs, events, newest = _joined(members * len(instances) + places, np.ones(len(rows), dtype=np.int64), received)
+def _shares(portion: Portion, members: Numbers, ladders: Sequence[tuple[CellKey, ...]]) -> dict[ShareKey, Share]:
+    instances, places = np.unique(portion.instances, return_inverse=True)
+    pairs, events, newest = _joined(members * len(instances) + places, np.ones(len(places), dtype=np.int64), portion.received_ms)
     groups, owners = np.divmod(pairs, len(instances))
     shares: dict[ShareKey, Share] = {}
     for level in range(len(ladders[0])):
-        numbers: dict[CellKey, int] = {}
-        cells = np.array([numbers.setdefault(ladder[level], len(numbers)) for ladder in ladders], dtype=np.int64)
-        names = list(numbers)
+        names, cells = numbered([ladder[level] for ladder in ladders])
         found, sums, latest = _joined(cells[groups] * len(instances) + owners, events, newest)
         whose = zip((found // len(instances)).tolist(), instances[found % len(instances)].tolist(), sums.tolist(), latest.tolist(), strict=True)
         shares |= {(names[cell], instance): Share(count, at) for cell, instance, count, at in whose}
@@ -248,26 +197,27 @@ def _joined(tags: Numbers, counts: Numbers, times: Numbers) -> tuple[Numbers, Nu
 def add_up(events: Sequence[EventRow] | Portion) -> dict[TotalKey, Totals]:
     """The totals of the events that count."""
     portion = Portion.of(events)
-    rows, tasks = portion.rows, portion.tasks
-    if not rows:
+    if not portion.rows:
         return {}
-    places: dict[tuple[int | str, ...], int] = {}
-    owners = np.array([places.setdefault((row.timestamp_ms // DAY_MS, *row[5:10]), len(places)) for row in rows], dtype=np.int64)
-    priced = tasks.priced
-    columns = np.stack(
-        [
-            np.ones(len(rows), dtype=np.int64),
-            tasks.success,
-            tasks.gate_passed,
-            priced,
-            priced & tasks.success,
-            np.where(priced, tasks.cost_micros, 0),
-            tasks.input_tokens,
-            tasks.output_tokens,
-            tasks.duration_ms,
-        ],
-        axis=1,
-    ).astype(np.int64)
-    sums = np.zeros((len(places), columns.shape[1]), dtype=np.int64)
-    np.add.at(sums, owners, columns)
-    return {TotalKey(*place): Totals(*numbers) for place, numbers in zip(places, sums.tolist(), strict=True)}  # type: ignore[arg-type]  # a day, then texts
+    tasks, priced = portion.tasks, portion.tasks.priced
+    when = portion.timestamps_ms // DAY_MS
+    first = int(when.min())
+    tags = (when - first) * len(portion.labels) + portion.label_of
+    order = tags.argsort(kind="stable")
+    found, starts = np.unique(tags[order], return_index=True)
+    columns = [
+        np.ones(len(tags), dtype=np.int64),
+        tasks.success,
+        tasks.gate_passed,
+        priced,
+        priced & tasks.success,
+        np.where(priced, tasks.cost_micros, 0),
+        tasks.input_tokens,
+        tasks.output_tokens,
+        tasks.duration_ms,
+    ]
+    sums = [np.add.reduceat(column[order], starts, dtype=np.int64).tolist() for column in columns]
+    keys = [
+        TotalKey(first + day, *portion.labels[label]) for day, label in zip(*(part.tolist() for part in np.divmod(found, len(portion.labels))), strict=True)
+    ]
+    return dict(zip(keys, map(Totals, *sums), strict=True))

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mosaic_telemetry.engine.ladders import Dimensions, Find, climb
-from mosaic_telemetry.engine.rollup import Portion
+from mosaic_telemetry.engine.ladders import Find, climb
+from mosaic_telemetry.engine.portions import Portion
 from mosaic_telemetry.engine.store import EventRow, RecordKey, Share, ShareKey, Store
 from mosaic_telemetry.forecast import (
     CLASSES,
@@ -65,23 +65,21 @@ def settle(  # noqa: PLR0913 - what the past was, where it is read, and what is 
     portion = Portion.of(events)
     if public:
         portion = Portion.of(_first_ones(portion.rows, find_shares))
-    rows, tasks = portion.rows, portion.tasks
-    groups: dict[Dimensions, int] = {}
-    members = np.array([groups.setdefault(row[5:9], len(groups)) for row in rows], dtype=np.int64)
-    ladders = climb(list(groups), find, today, public=public) if groups else []
+    tasks = portion.tasks
+    ladders = climb(portion.kinds, find, today, public=public) if portion.kinds else []
     asked = [place for place, ladder in enumerate(ladders) if ladder.level != NO_DATA]
     if not asked:
         return {}
     questions = [ladders[place].question for place in asked]
     own, uncorrected = forecasts(questions)
-    given = corrected(own, uncorrected, calibrations_of(records, month_of(rows[-1].received_ms)))
+    given = corrected(own, uncorrected, calibrations_of(records, month_of(portion.rows[-1].received_ms)))
     levels = np.array([question.level for question in questions])
     cells = [chosen_of(question) for question in questions]
     tellable = np.array([(cell.sizes > 0) & (cell.quantiles[:, _MEDIAN] > 0) for cell in cells])
-    place_of = np.full(len(groups), -1)
+    place_of = np.full(len(portion.kinds), -1)
     place_of[asked] = np.arange(len(asked))
-    places = place_of[members]
-    months = _months(np.array([row.received_ms for row in rows]))
+    places = place_of[portion.kind_of]
+    months = _months(portion.received_ms)
     actuals = np.stack([tasks.input_tokens, tasks.output_tokens, tasks.cost_micros, tasks.duration_ms], axis=1)
     settled: dict[RecordKey, Record] = {}
     for number, target in enumerate(TARGETS):

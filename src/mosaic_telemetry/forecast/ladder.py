@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from mosaic_telemetry.schema import Complexity, PredictionQuery, Provider, TaskType
@@ -70,6 +71,7 @@ def same_model(model: str) -> str:
     return model.strip().lower()
 
 
+@lru_cache(maxsize=4096)
 def keys_of(task_type: str, model: str, provider: str, complexity: str) -> tuple[CellKey, ...]:
     """The cells that a task with these dimensions belongs to, one for each level of the ladder."""
     values = {"task_type": task_type, "model": same_model(model), "provider": provider, "complexity": complexity}
