@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -49,20 +49,35 @@ def overview(request: Request) -> Response:
     engine: Engine = request.app.state.engine
     what = asked(request.query_params)
     publishing = Publishing(engine, what.since, what.until)
-    whole = publishing.whole(engine.sum_totals(what.since, what.until, (), what.only).get(()), what.only)
-    days = {number: total for (number,), total in publishing.shown("day", engine.sum_totals(what.since, what.until, ("day",), what.only), what.only).items()}
+    by_day = engine.sum_totals(what.since, what.until, ("day",), what.only)
+    whole = publishing.whole(_sum(by_day.values()) if by_day else None, what.only)
+    days = {number: total for (number,), total in publishing.shown("day", by_day, what.only).items()}
     filters = () if publishing.is_public else FILTERS
-    groups = [(group, _rows(publishing.shown(group, engine.sum_totals(what.since, what.until, (group,), what.only), what.only))) for group in FILTERS]
+    kinds = engine.sum_totals(what.since, what.until, FILTERS, what.only)  # once: each question reads every total of the days
+    grouped = {group: _by(place, kinds) for place, group in enumerate(FILTERS)}
+    groups = [(group, _rows(publishing.shown(group, sums, what.only))) for group, sums in grouped.items()]
     values = {
         "asked": what,
         "stretches": STRETCHES,
         "total": Line.of("", whole) if whole else None,
         "chart": _chart(what, days) if whole else None,
         "days": [Line.of(day_of(int(number)).isoformat(), days[number]) for number in sorted(days, reverse=True)],
-        "choices": {group: _names(engine, what, group) for group in filters},
+        "choices": {group: _names(engine, what, group) if group in what.only else sorted(str(name) for (name,) in grouped[group]) for group in filters},
         "groups": [(group, rows) for group, rows in groups if rows],
     }
     return page(request, "overview.html", values)
+
+
+def _sum(totals: Iterable[Totals]) -> Totals:
+    return Totals(*map(sum, zip(*totals, strict=True)))
+
+
+def _by(place: int, sums: Sums) -> Sums:
+    """The sums by one of the fields that they are by."""
+    found: dict[int | str, list[Totals]] = {}
+    for key, total in sums.items():
+        found.setdefault(key[place], []).append(total)
+    return {(name,): _sum(totals) for name, totals in found.items()}
 
 
 def _rows(sums: Sums) -> list[Line]:
@@ -71,10 +86,10 @@ def _rows(sums: Sums) -> list[Line]:
 
 
 def _names(engine: Engine, what: Asked, group: str) -> list[str]:
-    """What a filter can be set to: what there is under the others."""
+    """What a filter that is set can be set to: what there is under the others."""
     others = {name: value for name, value in what.only.items() if name != group}
     found = {str(name) for (name,) in engine.sum_totals(what.since, what.until, (group,), others)}
-    return sorted(found | ({what.only[group]} if group in what.only else set()))
+    return sorted(found | {what.only[group]})
 
 
 def _chart(what: Asked, days: Mapping[int | str, Totals]) -> dict[str, Any]:
