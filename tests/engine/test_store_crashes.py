@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import threading
 import urllib.error
 import uuid
@@ -91,7 +92,7 @@ def test_a_server_killed_under_load_loses_and_doubles_nothing(new_database):
         if number % 10 == 0:
             check(database, access, acknowledged)
     check(database, access, acknowledged)
-    print(f"\n{ROUNDS} kills of a server: {len(acknowledged):,} acknowledged, 0 lost, 0 twice; cells equal to a recount")
+    sys.stdout.write(f"\n{ROUNDS} kills of a server: {len(acknowledged):,} acknowledged, 0 lost, 0 twice; cells equal to a recount\n")
 
 
 @pytest.mark.timeout(900)
