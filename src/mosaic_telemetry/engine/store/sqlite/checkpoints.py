@@ -64,8 +64,9 @@ class Checkpointer:
             while not self._closed.wait(_LEAST_PAUSE) and self._due.wait() and not self._closed.is_set():
                 # Another process may be at it, or the disk may be full: what is not taken over stays due, and safe where it is.
                 with contextlib.suppress(apsw.Error):
-                    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-                    with turn:
-                        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                    pages, taken_over = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                    if pages == taken_over and pages >= _DUE:  # no reader is in the way, and nobody else was quicker
+                        with turn:
+                            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
                 self._due.clear()  # what commits said meanwhile is done; the next one says it again if it is not
         turn.close()
