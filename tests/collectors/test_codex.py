@@ -149,6 +149,20 @@ def test_a_subagent_belongs_to_the_task_that_started_it(tmp_path):
     assert (list(left.tasks), len(left.outside)) == ([], 1)
 
 
+def test_what_a_subagent_remembers_of_the_agent_before_it_counts_once(tmp_path):
+    parent = simple()
+    parent.write(tmp_path)
+    copied = [record for record in parent.records if record["type"] != "session_meta"]
+    source = {"subagent": {"thread_spawn": {"parent_thread_id": SESSION, "depth": 1}}}
+    child = Rollout(CHILD, start=2, source=source, subagent_history_start_ordinal=len(copied) + 1)
+    child.prompt(8, "Look around")
+    child.count(9, 500, 0, 20)
+    child.word(9)
+    child.write(tmp_path, [child.records[0], *({**record, "ordinal": number} for number, record in enumerate([*copied, *child.records[1:]], 1))])
+    (task,) = collect_from("codex", tmp_path).tasks
+    assert task.usage.input == 2500
+
+
 @pytest.mark.parametrize(
     ("ending", "outcome"),
     [

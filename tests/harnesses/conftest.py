@@ -6,7 +6,7 @@ import shutil
 import pytest
 from support.npm import NodeTooOldError, RegistryUnreachableError, install
 
-pytest.register_assert_rewrite("support.harness_truth", "support.harnesses")
+pytest.register_assert_rewrite("support.harness_telemetry", "support.harness_truth", "support.harnesses")
 
 
 def pytest_collection_modifyitems(items):

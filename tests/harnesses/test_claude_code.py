@@ -5,6 +5,7 @@ import subprocess
 from typing import ClassVar
 
 import pytest
+from support.harness_telemetry import compare_telemetry
 from support.harness_truth import compare
 from support.harnesses import Harness, Way, jobs_for, work
 from support.model_api import Call, ModelApi
@@ -36,6 +37,17 @@ class ClaudeCode(Harness):
             "DISABLE_AUTOUPDATER": "1",
         }
 
+    def telemetry(self, url, key):
+        return {
+            "CLAUDE_CODE_ENABLE_TELEMETRY": "1",
+            "OTEL_LOGS_EXPORTER": "otlp",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": url,
+            "OTEL_EXPORTER_OTLP_HEADERS": f"Authorization=Bearer {key}",
+            "OTEL_LOG_USER_PROMPTS": "1",
+            "OTEL_LOG_TOOL_DETAILS": "1",
+        }
+
     def words(self, prompt, way):
         return ["-p", prompt, "--model", "claude-sonnet-4-5", "--output-format", "json", "--dangerously-skip-permissions", *_WAYS[way]]
 
@@ -59,6 +71,10 @@ def test_what_the_api_said_is_what_is_collected(claude, tmp_path):
     seen = compare(ClaudeCode(tmp_path), claude)
     cost = [json.loads(told)["total_cost_usd"] * 1_000_000 for told in seen.told]
     assert [event["actual_cost_usd_micros"] for event in seen.after[-1]] == pytest.approx(cost, abs=1)
+
+
+def test_its_telemetry_makes_the_same_events_as_its_log(claude, tmp_path):
+    compare_telemetry(ClaudeCode(tmp_path), claude)
 
 
 def test_its_hook_reports_the_task(claude, tmp_path):

@@ -5,6 +5,7 @@ import re
 from typing import ClassVar
 
 import pytest
+from support.harness_telemetry import compare_telemetry
 from support.harness_truth import compare
 from support.harnesses import Harness, Way
 from support.model_api import Call
@@ -27,6 +28,13 @@ enabled = false
 
 [features]
 plugins = false
+multi_agent_v2 = {v2}
+"""
+
+_TELEMETRY = """
+[otel]
+log_user_prompt = true
+exporter = {{ otlp-http = {{ endpoint = {url}, protocol = "json", headers = {{ Authorization = {key} }} }} }}
 """
 
 
@@ -37,7 +45,9 @@ class Codex(Harness):
     classes = ("input", "cache_read", "output", "reasoning")
     event: ClassVar = {"harness": "custom", "model": "gpt-5", "provider": "custom"}
 
+    harmless: ClassVar = frozenset({"POST /v1/analytics/codex/turn-costs"})  # where telemetry is on
     forked = False
+    v2 = False
 
     @property
     def place(self):
@@ -45,8 +55,13 @@ class Codex(Harness):
 
     def settings(self, url):
         self.place.mkdir()
-        (self.place / "config.toml").write_text(_CONFIG.format(url=json.dumps(f"{url}/v1")))
+        (self.place / "config.toml").write_text(_CONFIG.format(url=json.dumps(f"{url}/v1"), v2=json.dumps(self.v2)))
         return {"OWN_API_KEY": "none"}
+
+    def telemetry(self, url, key):
+        with (self.place / "config.toml").open("a") as file:
+            file.write(_TELEMETRY.format(url=json.dumps(f"{url}/v1/logs"), key=json.dumps(f"Bearer {key}")))
+        return {}
 
     def words(self, prompt, way):
         options = ["--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
@@ -78,11 +93,28 @@ class ForkingCodex(Codex):
     forked = True
 
 
+class TeamingCodex(Codex):
+    """Its subagents are of the second kind: they have names instead of ids, and begin with the agent's history as well."""
+
+    v2 = True
+
+    def subagent(self, task):
+        return Call("spawn_agent", {"task_name": "count", "message": task}, "collaboration")
+
+    def joined(self):
+        return (Call("wait_agent", {"timeout_ms": 20_000}, "collaboration"),)
+
+
 @pytest.fixture(scope="module")
 def codex(installed):
     return installed(Codex.pin)
 
 
-@pytest.mark.parametrize("harness", [Codex, ForkingCodex])
+@pytest.mark.parametrize("harness", [Codex, ForkingCodex, TeamingCodex])
 def test_what_the_api_said_is_what_is_collected(codex, harness, tmp_path):
     compare(harness(tmp_path), codex)
+
+
+@pytest.mark.parametrize("harness", [Codex, ForkingCodex, TeamingCodex])
+def test_its_telemetry_makes_the_same_events_as_its_log(codex, harness, tmp_path):
+    compare_telemetry(harness(tmp_path), codex)

@@ -4,6 +4,7 @@ import json
 from typing import ClassVar
 
 import pytest
+from support.harness_telemetry import compare_telemetry
 from support.harness_truth import compare
 from support.harnesses import Harness, Way
 from support.model_api import Call
@@ -37,6 +38,16 @@ class Gemini(Harness):
         (self.place / "settings.json").write_text(json.dumps(_SETTINGS))
         return {"GEMINI_API_KEY": "none", "GOOGLE_GEMINI_BASE_URL": url, "GEMINI_CLI_NO_RELAUNCH": "true"}
 
+    def telemetry(self, url, key):
+        return {
+            "GEMINI_TELEMETRY_ENABLED": "true",
+            "GEMINI_TELEMETRY_TARGET": "local",
+            "GEMINI_TELEMETRY_OTLP_ENDPOINT": url,
+            "GEMINI_TELEMETRY_OTLP_PROTOCOL": "http",
+            "GEMINI_TELEMETRY_LOG_PROMPTS": "true",
+            "OTEL_EXPORTER_OTLP_HEADERS": f"Authorization=Bearer {key}",
+        }
+
     def words(self, prompt, way):
         return ["--yolo", *(["--resume", "latest"] if way is Way.RESUMED else []), "--prompt", prompt]
 
@@ -60,3 +71,7 @@ def gemini(installed):
 
 def test_what_the_api_said_is_what_is_collected(gemini, tmp_path):
     compare(Gemini(tmp_path), gemini)
+
+
+def test_its_telemetry_makes_the_same_events_as_its_log(gemini, tmp_path):
+    compare_telemetry(Gemini(tmp_path), gemini)

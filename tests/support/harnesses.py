@@ -92,6 +92,10 @@ class Harness(ABC):
     def write(self, path: Path, text: str) -> tuple[Call, ...]:
         """The tool calls that give a file a new text."""
 
+    def telemetry(self, url: str, key: str) -> dict[str, str]:  # noqa: ARG002 - for those that have telemetry of their own
+        """Let it send that, with all that it can tell, to a server that takes it; after `settings`, and likewise."""
+        return {}
+
     def subagent(self, task: str) -> Call | None:  # noqa: ARG002 - for those that have subagents
         """The tool call that gives a task to a subagent; None for a harness that has none."""
         return None
@@ -174,10 +178,17 @@ def _collect(harness: Harness, option: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (done.stdout.splitlines() if option == "--dry-run" else [done.stdout])]
 
 
-def work(harness: Harness, program: Path, api: ModelApi, jobs: Sequence[Job]) -> Seen:
+def work(harness: Harness, program: Path, api: ModelApi, jobs: Sequence[Job], receiver: tuple[str, str] | None = None) -> Seen:
     """Let the harness do the jobs, each to its end, and collect.
 
     Nothing of the person who runs the tests is there for it, and nobody to call home to.
+
+    Args:
+        harness: whose jobs.
+        program: that harness.
+        api: answers its requests.
+        jobs: what to do.
+        receiver: URL and key of a server that it sends its own telemetry to.
     """
     due = 0
     printed, after = [], []
@@ -191,6 +202,8 @@ def work(harness: Harness, program: Path, api: ModelApi, jobs: Sequence[Job]) ->
             **proxy.environment,
             **harness.settings(api.url),
         }
+        if receiver is not None:
+            env |= harness.telemetry(*receiver)
         for job in jobs:
             words = [str(program), *harness.words(job.prompt, job.way)]
             done = subprocess.run(words, env=env, cwd=harness.project, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180, check=False)

@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mosaic_telemetry.cli.otlp_store import FactStore
+from mosaic_telemetry.cli.otlp_store import FactStore, Family
 from mosaic_telemetry.collectors.estimates import with_estimates
 from mosaic_telemetry.collectors.events import to_event
 from mosaic_telemetry.collectors.otlp import Fact, facts_in
@@ -98,28 +98,28 @@ class Receiver:
 
     def step(self) -> int:
         """Report every task that is finished now; returns how many."""
-        return sum(self._report(*session) for session in self._store.sessions())
+        return sum(map(self._report, self._store.families()))
 
-    def _report(self, instance: Instance, harness: str, session: str) -> int:
-        known = self._store.facts(instance, harness, session)
+    def _report(self, family: Family) -> int:
+        known = self._store.facts(family)
         now = self._now()
-        groups = group_facts(fact for fact, _ in known.values())
-        grouped = {fact.id for group in groups for fact in group}
+        groups = group_facts((fact for fact, _ in known.values()), family.above)
+        grouped = {_key(fact) for group in groups for fact in group}
         events: list[TaskCompletionEvent] = []
-        done: list[str] = []
+        done: list[tuple[str, str]] = []
         for place, group in enumerate(groups):
-            newest = max(known[fact.id][1] for fact in group) / 1000
+            newest = max(known[_key(fact)][1] for fact in group) / 1000
             if now - newest < (_GRACE_S if place + 1 < len(groups) else self._quiet_s):
                 continue
-            events += self._events(group, instance, int(now * 1000))
-            done += [fact.id for fact in group if fact.kind != "start"]
+            events += self._events(group, family.instance, int(now * 1000))
+            done += [_key(fact) for fact in group if fact.kind != "start"]
         last = max((received for _, received in known.values()), default=0) / 1000
         if now - last >= self._quiet_s:  # nothing more is to come: what belongs to no prompt goes as well
             done += [one for one in known if one not in grouped or known[one][0].kind == "start"]
         if events:
-            self._engine.ingest(instance, events)
+            self._engine.ingest(family.instance, events)
         if done:
-            self._store.remove(instance, harness, session, done)
+            self._store.remove(family, done)
         return len(events)
 
     def _events(self, group: list[Fact], instance: Instance, now_ms: int) -> list[TaskCompletionEvent]:
@@ -130,6 +130,10 @@ class Receiver:
             _log.warning("OpenTelemetry: no event can be made of a task: %s", error)
             return []
         return [converted.event for _, converted in with_estimates(tasks, self._engine.predict)]
+
+
+def _key(fact: Fact) -> tuple[str, str]:
+    return fact.session, fact.id
 
 
 async def _logs(request: Request) -> Response:

@@ -50,7 +50,8 @@ class Fact:
         harness: `claude-code`, `codex` or `gemini`.
         session: the harness's id of the session.
         prompt: the harness's id of the prompt; empty where it gives none.
-        kind: `prompt`, `command` (one to the harness itself), `request`, `error`, `tool` or `start`.
+        kind: `prompt`, `command` (one to the harness itself), `request`, `error`, `tool`, `work` (of the harness), `start` (of the session),
+            or `sent` (a message from one agent to another: here to the agent whose session it is).
         id: tells two records of the same thing; the same for a record that is sent again.
         at_ms: when it ended, in milliseconds since 1970.
         took_ms: how long it took.
@@ -59,6 +60,8 @@ class Fact:
         asked: the kind of work that a prompt asks for.
         gates: what a command checked, and whether that passed.
         edited, read: files by a hash of their path, with their suffix.
+        above: the session of the agent that started this session's agent, `unknown` for a subagent of one that is not told; empty for
+            what tells nothing of that.
     """
 
     harness: str
@@ -80,6 +83,7 @@ class Fact:
     gates: Mapping[str, bool] = field(default_factory=dict)
     edited: tuple[str, ...] = ()
     read: tuple[str, ...] = ()
+    above: str = ""
 
     def encode(self) -> str:
         """As text that `decode` reads."""
@@ -101,18 +105,18 @@ def facts_in(body: Any) -> Iterator[Fact]:
     for resource in map(as_mapping, as_list(as_mapping(body).get("resourceLogs"))):
         for scope in map(as_mapping, as_list(resource.get("scopeLogs"))):
             for record in map(as_mapping, as_list(scope.get("logRecords"))):
-                fact = _fact(record)
+                said = _Attributes(record)
+                fact = _fact(said)
                 if fact is not None:
                     yield fact
+                if (beneath := _spawned(said)) is not None:
+                    yield beneath
 
 
-def _fact(record: Mapping[str, Any]) -> Fact | None:
+def _fact(said: _Attributes) -> Fact | None:
     """What a record tells; None for one that tells nothing of a task."""
-    said = _Attributes(record)
-    harness, _, event = said.text("event.name").partition(".")
-    if not event and as_text(_value(record.get("body"))).startswith("claude_code."):
-        harness, event = "claude_code", harness
-    session = said.text("session.id") or said.text("conversation.id")
+    harness, event = said.event()
+    session = said.text("session.id") or said.text("conversation.id") or said.text("receiver_thread_id")
     at = said.moment()
     reader = _READERS.get((harness, event))
     if reader is None or not session or at is None:
@@ -120,13 +124,25 @@ def _fact(record: Mapping[str, Any]) -> Fact | None:
     found = reader(said)
     if found is None:
         return None
-    name = said.text("request_id") or said.text("tool_use_id") or said.text("call_id")
+    name = said.text("request_id") or said.text("tool_use_id") or said.text("call_id") or said.text("communication_id")
     # Gemini CLI's `prompt_id` is the session's for all prompts that are given without a terminal, and another for each subagent.
     prompt = said.text("prompt.id")
     known: dict[str, Any] = {"harness": _HARNESSES[harness], "session": session[:200], "prompt": prompt[:200], "at_ms": at}
-    text = json.dumps([known, found, name or said.text("event.sequence")], sort_keys=True)
+    # Gemini CLI has no id for a tool call, and many may begin and end at once.
+    text = json.dumps([known, found, name or said.text("event.sequence") or said.text("function_args")], sort_keys=True)
     identity = f"{found['kind']} {name[:100]}" if name else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
     return Fact(**known, id=identity, **found)
+
+
+def _spawned(said: _Attributes) -> Fact | None:
+    """The beginning of a subagent's session, which Codex tells in the result of the tool call that starts it; None for anything else."""
+    if said.event() != ("codex", "tool_result") or said.text("tool_name") != "spawn_agent":
+        return None
+    session, at = as_text(said.document("output").get("agent_id")), said.moment()
+    above = said.text("conversation.id")
+    if not session or not above or at is None:
+        return None
+    return Fact(harness="codex", session=session[:200], prompt="", kind="sent", id=f"sent {said.text('call_id')[:100]}", at_ms=at, above=above[:200])
 
 
 class _Attributes:
@@ -135,6 +151,13 @@ class _Attributes:
     def __init__(self, record: Mapping[str, Any]) -> None:
         self._record = record
         self._found = {as_text(item.get("key")): _value(item.get("value")) for item in map(as_mapping, as_list(record.get("attributes")))}
+
+    def event(self) -> tuple[str, str]:
+        """The harness, as it calls itself, and what happened."""
+        harness, _, event = self.text("event.name").partition(".")
+        if not event and as_text(_value(self._record.get("body"))).startswith("claude_code."):
+            return "claude_code", harness
+        return harness, event
 
     def text(self, name: str) -> str:
         value = self._found.get(name)
@@ -219,7 +242,18 @@ def _codex_request(said: _Attributes) -> dict[str, Any] | None:
 
 def _codex_http(said: _Attributes) -> dict[str, Any]:
     status = said.count("http.response.status_code", 999)
-    return {"kind": "tool" if 200 <= status < 300 else "error", "took_ms": said.count("duration_ms", _DAY_MS)}
+    return {"kind": "work" if 200 <= status < 300 else "error", "took_ms": said.count("duration_ms", _DAY_MS)}
+
+
+def _codex_tool(said: _Attributes) -> dict[str, Any]:
+    # The agent itself is `/root`; its subagents have other names.
+    return {**_tool(said), "above": "unknown" if said.text("agent_name") not in {"", "/root"} else ""}
+
+
+def _codex_sent(said: _Attributes) -> dict[str, Any] | None:
+    if said.text("state") != "send" or said.text("kind") == "result":
+        return None
+    return {"kind": "sent", "above": said.text("sender_thread_id")[:200] if said.text("kind") == "spawn" else ""}
 
 
 def _gemini_request(said: _Attributes) -> dict[str, Any] | None:
@@ -279,7 +313,8 @@ _READERS = {
     ("codex", "user_prompt"): _prompt,
     ("codex", "sse_event"): _codex_request,
     ("codex", "api_request"): _codex_http,
-    ("codex", "tool_result"): _tool,
+    ("codex", "tool_result"): _codex_tool,
+    ("codex", "agent_communication"): _codex_sent,
     ("gemini_cli", "user_prompt"): _prompt,
     ("gemini_cli", "api_response"): _gemini_request,
     ("gemini_cli", "api_error"): _error,

@@ -1,14 +1,15 @@
 """From the facts of a session's OpenTelemetry to its tasks.
 
-A task goes from a prompt to the last fact before the next. Each request counts once, by its id. A task is finished when a later
-prompt follows in its session, or when nothing more has come for a while; the caller knows when.
+A task goes from a prompt to the last fact before the next; what subagents do for it belongs to it. Each request counts once, by its
+id. A task is finished when a later prompt follows in its session, or when nothing more has come for a while; the caller knows when.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from types import MappingProxyType
 
 from mosaic_telemetry.collectors.assembling import assemble_turns
 from mosaic_telemetry.collectors.claude_code.serving import window_of
@@ -20,31 +21,55 @@ from mosaic_telemetry.collectors.values import ModelCall, Task
 from mosaic_telemetry.pricing import TokenUsage
 from mosaic_telemetry.schema import Harness, QualityGate, TaskType
 
-__all__ = ["group_facts", "tasks_of"]
+__all__ = ["group_facts", "sessions_above", "tasks_of"]
 
 _OF = {"claude-code": Harness.CLAUDE_CODE}
 _ASKED = frozenset({"command", "prompt"})
+_TOLD = _ASKED | {"sent"}
 
 
-def group_facts(facts: Iterable[Fact]) -> list[list[Fact]]:
-    """The facts of one session, each prompt's by itself, in order of time; those before any prompt are left out.
+def group_facts(facts: Iterable[Fact], above: Mapping[str, str] = MappingProxyType({})) -> list[list[Fact]]:
+    """The facts of sessions and of their subagents' sessions, each prompt's by itself, in order of time; those before any prompt are left out.
 
-    Facts that name their prompt go with it; others go with the last prompt before them.
+    Facts that name their prompt go with it; others go with the last prompt before them. A subagent's go with what the agent above it
+    worked on when the subagent was last told what to do.
+
+    Args:
+        facts: in any order.
+        above: what facts that are not among these told of subagents, as `sessions_above` gives it.
     """
-    ordered = sorted({fact.id: fact for fact in facts}.values(), key=lambda fact: (fact.at_ms, fact.kind not in _ASKED, fact.id))
+    facts = list(facts)
+    families = {**sessions_above(facts), **above}
+    ordered = sorted({(fact.session, fact.id): fact for fact in facts}.values(), key=lambda fact: (fact.at_ms, fact.kind not in _ASKED, fact.id))
     groups: dict[str, list[Fact]] = {}
-    current = ""
-    start: list[Fact] = []
+    current: dict[str, str] = {}  # by session, the prompt that is worked on
+    start: dict[str, Fact] = {}
     for fact in ordered:
+        higher = families.get(fact.session, "")
         if fact.kind == "start":
-            start = [fact]
+            start[fact.session] = fact
+            continue
+        if higher:
+            if fact.kind in _TOLD:
+                current[fact.session] = current.get(higher, "")
+            if fact.kind not in _TOLD and (key := current.get(fact.session, "")) in groups:
+                groups[key].append(replace(fact, aside=True))
             continue
         if fact.kind in _ASKED:
-            current = fact.prompt or f"{fact.session} {fact.at_ms}"
-        key = fact.prompt or current
-        if key:
-            groups.setdefault(key, [*start]).append(fact)
+            current[fact.session] = fact.prompt or f"{fact.session} {fact.at_ms}"
+        key = fact.prompt or current.get(fact.session, "")
+        if key and fact.kind != "sent":
+            groups.setdefault(key, [start[fact.session]] if fact.session in start else []).append(fact)
     return sorted(groups.values(), key=lambda group: group[-1].at_ms)
+
+
+def sessions_above(facts: Iterable[Fact]) -> dict[str, str]:
+    """By a subagent's session, that of the agent which started it, or `unknown`."""
+    found: dict[str, str] = {}
+    for fact in facts:
+        if fact.above and found.get(fact.session, "unknown") == "unknown":
+            found[fact.session] = fact.above
+    return found
 
 
 def tasks_of(group: Sequence[Fact], now_ms: int) -> Sequence[Task]:
@@ -60,7 +85,9 @@ def tasks_of(group: Sequence[Fact], now_ms: int) -> Sequence[Task]:
     for line, fact in enumerate(group):
         if fact.kind == "start":
             continue
-        turn.ended_ms = max(turn.ended_ms or 0, fact.at_ms)
+        own = fact.session == begun.session
+        if own:
+            turn.ended_ms = max(turn.ended_ms or 0, fact.at_ms)
         turn.work.add(fact.at_ms - fact.took_ms, fact.at_ms)
         turn.asked = TaskType(fact.asked) if fact.kind == "prompt" else turn.asked
         turn.edited |= set(fact.edited)
@@ -71,7 +98,7 @@ def tasks_of(group: Sequence[Fact], now_ms: int) -> Sequence[Task]:
                 turn.checks[fact.id] = Check((fact.at_ms, line), {QualityGate(gate): passed for gate, passed in fact.gates.items()})
         elif fact.kind == "request":
             _add_request(turn, fact, provider, largest)
-        if fact.kind in {"request", "error"}:
+        if own and fact.kind in {"request", "error"}:
             turn.last = (fact.at_ms, line, Ending.WORD if fact.kind == "request" else Ending.ERROR)
     turn.closed = True
     found = assemble_turns([turn], _OF.get(begun.harness, Harness.CUSTOM), now_ms=now_ms, files=0, skipped=0).tasks

@@ -1,7 +1,7 @@
 """One rollout file of Codex to turns, record by record. Law: no record can make `feed` raise.
 
 A rollout begins with `session_meta`. A forked one then holds a copy of the other's records, its `session_meta` among them,
-with new times: the ids in them, or what they say, tell that they are copies.
+with new times: the ids in them, or what they say, tell that they are copies. That of a subagent tells where its own records begin.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class Rollout:
         self._model = ""
         self._turn_id = ""
         self._ids: set[str] = set()
+        self._copied = 0
         self._meter = Meter()
         self._path = path
         self._folder = ""
@@ -75,6 +76,8 @@ class Rollout:
     def feed(self, record: Mapping[str, Any], line: int) -> None:
         """Take in one record."""
         self._line = line
+        if 0 < as_count(record.get("ordinal")) < self._copied:
+            return  # a subagent's memory of what was said before it, without the turns and the tokens of that
         moment = as_moment(record.get("timestamp"))
         payload = as_mapping(record.get("payload"))
         match record.get("type"):
@@ -117,6 +120,7 @@ class Rollout:
             spawned = as_mapping(as_mapping(subagent).get("thread_spawn"))
             above = (spawned.get("parent_thread_id"), payload.get("parent_thread_id"), payload.get("forked_from_id"))
             self._parent_session = self._current.parent_session = next(filter(None, map(as_text, above)), "unknown")
+            self._copied = as_count(payload.get("subagent_history_start_ordinal"))
 
     def _begin(self, text: str, moment: int | None) -> None:
         """A person's prompt: a new turn, unless it only steers the one that runs."""
