@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -150,19 +151,24 @@ def _dense(ladders: Sequence[tuple[Name, ...]], keys: Numbers, places: Numbers, 
     """
     # Sums of weights stay far below 2^53, so that they are exact as floats.
     table = np.bincount(places, weights, len(ladders) * len(keys)).astype(np.int64).reshape(len(ladders), len(keys))
+    groups = _parts(table, keys)
     cells: dict[Name, Cell] = {}
     for level in range(len(ladders[0])):
         names, owners = numbered([ladder[level] for ladder in ladders])
-        summed = table
+        parts = groups
         if len(names) < len(ladders):
             order = owners.argsort(kind="stable")
-            summed = np.add.reduceat(table[order], owners[order].searchsorted(np.arange(len(names))), axis=0)
-        rows, columns = summed.nonzero()
-        counts, found = summed[rows, columns], keys[columns]
-        bounds = rows.searchsorted(np.arange(len(names) + 1)).tolist()
-        for name, start, end in zip(names, bounds, bounds[1:], strict=False):
-            cells[name] = Cell(Counts(found[start:end], counts[start:end]))
+            parts = _parts(np.add.reduceat(table[order], owners[order].searchsorted(np.arange(len(names))), axis=0), keys)
+        cells |= {name: Cell(Counts(*part)) for name, part in zip(names, parts, strict=True)}
     return cells
+
+
+def _parts(table: Numbers, keys: Numbers) -> list[tuple[Numbers, Numbers]]:
+    """Of each row of a table the keys of those columns that hold anything, and what they hold."""
+    places = np.flatnonzero(table)
+    counts, found = table.ravel()[places], keys[places % len(keys)]
+    bounds = places.searchsorted(np.arange(len(table) + 1) * len(keys)).tolist()
+    return [(found[start:end], counts[start:end]) for start, end in itertools.pairwise(bounds)]
 
 
 def _summed(tags: Numbers, counts: Numbers) -> tuple[Numbers, Numbers]:
