@@ -34,6 +34,12 @@ def started(at, session, agent, kind):
     return record(at, "agent_communication", **sent)
 
 
+def told(at, session, agent):
+    """A message by which an agent is given more to do."""
+    message = {"state": "send", "kind": "followup", "sender_thread_id": session, "receiver_thread_id": agent, "communication_id": f"message-{at}"}
+    return record(at, "agent_communication", **message)
+
+
 @pytest.fixture
 def received(tmp_path):
     """The input tokens of the events that some records come to, which are sent one by one in an order, around a restart."""
@@ -79,3 +85,29 @@ def test_the_tokens_of_subagents_and_of_theirs_are_the_tasks(received, kind, bac
 def test_a_subagent_of_nobody_that_is_known_makes_no_task_of_its_own(received):
     by_name = record(1500, "tool_result", "below", tool_name="shell", call_id="call-1", success="true", agent_name="/root/count")
     assert received([asked(0, "top"), answered(1000, "top", 100), asked(1100, "below"), by_name, answered(2000, "below", 20)]) == [100]
+
+
+@pytest.mark.parametrize("kind", ["tool", "message"])
+def test_a_subagent_works_for_the_task_that_told_it_to_and_may_outlast_it(received, kind):
+    more = asked(9200, "below", "Count again") if kind == "tool" else told(9200, "top", "below")
+    records = [asked(0, "top"), answered(1000, "top", 100), started(2000, "top", "below", kind), asked(2100, "below"), answered(3000, "below", 20)]
+    later = [asked(9000, "top"), answered(9100, "top", 7), answered(9150, "below", 3), more, answered(9300, "below", 50_000)]
+    assert received([*records, *later]) == [123, 50_007]
+
+
+@pytest.mark.parametrize("kind", ["tool", "message"])
+def test_what_a_subagent_does_when_its_task_was_reported_is_no_task_of_its_own(tmp_path, kind):
+    database, now = tmp_path / "telemetry.db", NOON_MS / 1000
+    with open_engine(database, now=lambda: now) as engine:
+        store = FactStore(tmp_path / "facts")
+        receiver = Receiver(engine, store, now=lambda: now)
+        beneath = [asked(2100, "below", "Look at /home/jane/vault.py"), answered(3000, "below", 20)]
+        late = [asked(4_000_000, "below"), answered(4_001_000, "below", 50_000)]
+        reported = []
+        for records in ([asked(0, "top"), answered(1000, "top", 100), started(2000, "top", "below", kind), *beneath], late):
+            receiver.take(engine.local_instance(), {"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]})
+            assert all("vault" not in fact.encode() for family in store.families() for fact, _ in store.facts(family).values())
+            now += 3600
+            reported.append(receiver.step())
+            assert store.families() == []
+    assert reported == [1, 0]
