@@ -41,3 +41,16 @@ def test_harnesses_their_versions_and_what_could_not_be_read_are_listed(tmp_path
 def test_where_there_is_none_it_says_so(tmp_path):
     assert run(tmp_path).startswith("no harness found at its usual place\nspool: ")
     assert "harness" not in run(tmp_path, "--spool-only")
+
+
+def test_a_claude_code_whose_log_names_no_prompts_is_told(tmp_path):
+    folder = tmp_path / ".claude" / "projects"
+    shutil.copytree(DEMO_DATA / "claude-code-2.1.197" / "projects", folder)
+    told = "does not name prompts"
+    assert told not in run(tmp_path)
+    for path in folder.rglob("*.jsonl"):
+        path.write_text(path.read_text().replace('"promptId"', '"other"'))
+    (line,) = (line for line in run(tmp_path).splitlines() if told in line)
+    assert "2.1.73" in line
+    assert "not both" in line
+    assert json.loads(run(tmp_path, "--json"))["harnesses"][0]["unmatched"] is True

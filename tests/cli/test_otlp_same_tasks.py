@@ -171,3 +171,15 @@ def test_estimates_are_what_was_predicted_before_the_prompt(tmp_path):
         rows = connection.execute("SELECT estimated_input_tokens, estimated_output_tokens FROM events WHERE actual_input_tokens = 1210").fetchall()
     assert rows == [(round(answer.input_tokens.median), round(answer.output_tokens.median))]
     assert rows[0][0] > 0
+
+
+@pytest.mark.parametrize(("version", "times"), [("2.1.72", 1), ("1.0.128", 1), ("2.1.73", 0), ("2.1.197", 0), ("3.0.0", 0), ("2.1", 0), ("", 0)])
+def test_it_is_told_once_where_the_log_does_not_name_prompts(tmp_path, caplog, version, times):
+    about = {"attributes": [{"key": key, "value": {"stringValue": text}} for key, text in (("service.name", "claude-code"), ("service.version", version))]}
+    body = {"resourceLogs": [{"resource": about, "scopeLogs": [{"logRecords": [asked(0), request(1500, 1)]}]}]}
+    with open_engine(tmp_path / "telemetry.db") as engine:
+        receiver = Receiver(engine, FactStore(tmp_path / "facts"))
+        assert [receiver.take(engine.local_instance(), body) for _ in range(3)] == [2, 2, 2]
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == times
+    assert all(f"Claude Code {version} does not name prompts" in line for line in told)

@@ -88,7 +88,7 @@ def _harness(collector: Collector, files: Sequence[Path], problems: Sequence[str
     with ProgressWatcher(verbose=False) as progress:
         watcher = _Noting(progress)
         collection = plan_scan(collector, files, Choice(unreliable=True), now_ms=now_ms).run(UnitReader(watcher), now_ms).collection
-    newest = max((task.ended_ms for task in collection.tasks), default=None)
+    newest = max(collection.tasks, key=lambda task: task.ended_ms, default=None)
     return {
         "harness": collector.name,
         "title": collector.title,
@@ -99,7 +99,8 @@ def _harness(collector: Collector, files: Sequence[Path], problems: Sequence[str
         "tasks": len(collection.tasks),
         "running": collection.running,
         "unreliable": sum(task.unreliable for task in collection.tasks),
-        "newest_ms": newest,
+        "newest_ms": None if newest is None else newest.ended_ms,
+        "unmatched": collector.name == "claude-code" and newest is not None and not newest.shared,
         "skipped": collection.skipped,
         "unreadable": [*problems, *map(str, watcher.skipped)],
         "models": dict(Counter(task.model for task in collection.tasks).most_common()),
@@ -122,6 +123,8 @@ class _Noting:
 
 
 def _show_harness(harness: Mapping[str, Any]) -> None:
+    from mosaic_telemetry.collectors.otlp import PROMPTS_LOGGED
+
     versions = harness["versions"]
     named = "" if not versions else f" {versions[0]}" if len(versions) == 1 else f" {versions[0]} … {versions[-1]}"
     click.echo(f"{harness['title']}{named}: {', '.join(harness['places'])}")
@@ -131,6 +134,8 @@ def _show_harness(harness: Mapping[str, Any]) -> None:
     if harness["newest_ms"] is not None:
         counts.append(f"the newest {figures.duration(max(0.0, time.time() * 1000 - harness['newest_ms']))} ago")
     click.echo(f"  {', '.join(counts)}")
+    if harness["unmatched"]:
+        click.echo(f"  its log does not name prompts, as it does from {PROMPTS_LOGGED} on: send its telemetry to `serve --otlp`, or collect, not both")
     problems = harness["unreadable"]
     if problems:
         count = max(harness["skipped"], len(problems))

@@ -24,7 +24,7 @@ from starlette.routing import Route
 from mosaic_telemetry.cli.otlp_store import FactStore, Family
 from mosaic_telemetry.collectors.estimates import with_estimates
 from mosaic_telemetry.collectors.events import to_event
-from mosaic_telemetry.collectors.otlp import Fact, facts_in
+from mosaic_telemetry.collectors.otlp import PROMPTS_LOGGED, Fact, facts_in, unmatched_version
 from mosaic_telemetry.collectors.otlp_tasks import group_facts, tasks_of
 from mosaic_telemetry.engine import Engine, EngineError, Instance
 from mosaic_telemetry.schema import TaskCompletionEvent, ValidationError
@@ -79,10 +79,19 @@ class Receiver:
         self._store = store
         self._quiet_s = quiet_s
         self._now = now
+        self._warned = False
 
     def take(self, instance: Instance, body: Any) -> int:
         """Keep what the body of a logs request tells of tasks; returns how many facts that were."""
         facts = list(facts_in(body))
+        if not self._warned and (version := unmatched_version(body)):
+            self._warned = True
+            _log.warning(
+                "OpenTelemetry: the log of Claude Code %s does not name prompts: where it is collected as well, its tasks count twice;"
+                " use one of the two, or Claude Code %s or later",
+                version,
+                PROMPTS_LOGGED,
+            )
         if facts:
             self._store.add(instance, facts, int(self._now() * 1000))
         return len(facts)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import PurePath
@@ -24,10 +25,14 @@ from mosaic_telemetry.collectors.languages import names_in
 from mosaic_telemetry.collectors.untrusted import as_count, as_list, as_mapping, as_milliseconds, as_moment, as_text
 from mosaic_telemetry.schema import TaskType
 
-__all__ = ["Fact", "facts_in"]
+__all__ = ["PROMPTS_LOGGED", "Fact", "facts_in", "unmatched_version"]
+
+PROMPTS_LOGGED = "2.1.73"
+"""The first version of Claude Code whose log names prompts as its telemetry does."""
 
 _DAY_MS = 86_400_000
 _NAME = 100
+_VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})")
 _EDITING = frozenset({"Edit", "MultiEdit", "NotebookEdit", "Write", "apply_patch", "edit", "replace", "write_file"})
 _READING = frozenset({"Read", "read_file"})
 # What Claude Code asks a model on its own account: titles, suggestions, summaries. Its log has none of it, and so no task.
@@ -111,6 +116,23 @@ def facts_in(body: Any) -> Iterator[Fact]:
                     yield fact
                 if (beneath := _spawned(said)) is not None:
                     yield beneath
+
+
+def unmatched_version(body: Any) -> str:
+    """The version of Claude Code in the body of an OTLP logs request where its log does not name prompts; empty for any other.
+
+    The tasks of its telemetry and of its log cannot be known to be the same.
+    """
+    for resource in map(as_mapping, as_list(as_mapping(body).get("resourceLogs"))):
+        said = _Attributes(as_mapping(resource.get("resource")))
+        found = _VERSION.match(said.text("service.version"))
+        if said.text("service.name") == "claude-code" and found is not None and _version(found) < _version(_VERSION.match(PROMPTS_LOGGED)):
+            return found[0]
+    return ""
+
+
+def _version(found: re.Match[str] | None) -> tuple[int, ...]:
+    return () if found is None else tuple(map(int, found.groups()))
 
 
 def _fact(said: _Attributes) -> Fact | None:
