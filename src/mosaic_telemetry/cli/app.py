@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -48,16 +49,23 @@ class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return sorted(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        if cmd_name not in COMMANDS:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS and ctx.resilient_parsing:  # a shell completes a line
             return None
+        if cmd_name not in COMMANDS:
+            near = get_close_matches(cmd_name, COMMANDS, 1)
+            ctx.fail(f"there is no command {cmd_name!r}{f': did you mean {near[0]!r}?' if near else ''}")
         with _naming_the_extra():
             command: click.Command = import_module(COMMANDS[cmd_name][0]).command
         return command
 
+    def make_context(self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any) -> click.Context:
+        with _in_one_line():
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with _naming_the_extra():  # a command imports what is heavy when it runs
+            with _in_one_line(), _naming_the_extra():  # a command imports what is heavy when it runs
                 return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo(err=True)
@@ -66,6 +74,24 @@ class _LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):
             formatter.write_dl([(name, help_line) for name, (_, help_line) in sorted(COMMANDS.items())])
+
+
+class _Misuse(click.UsageError):
+    """Wrong usage, told in one line that ends with where to read on: click's own message has a head of two lines, and a list where there are choices."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        text = " ".join(self.message.replace(". (Did", " (did").split()).rstrip(".")
+        click.echo(f"Error: {text}; see `{self.ctx.command_path if self.ctx else 'mosaic-telemetry'} --help`", file=file, err=file is None)
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except (_Misuse, click.exceptions.NoArgsIsHelpError):
+        raise
+    except click.UsageError as error:
+        raise _Misuse(error.format_message(), error.ctx) from error
 
 
 @contextmanager
