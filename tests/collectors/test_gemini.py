@@ -129,3 +129,36 @@ def test_settings_and_prompt_logs_are_no_chats(tmp_path):
     for name in ("settings.json", "tmp/project/logs.json"):
         (tmp_path / name).write_text('[{"message": "what I typed"}]')
     assert collect_from("gemini", tmp_path).files == 1
+
+
+def info(seconds, text, kind="info"):
+    return {"id": f"i{seconds}", "timestamp": at(seconds), "type": kind, "content": text}
+
+
+WORD = {**answer("b", 60), "content": "Done."}
+TOOL = shell("t", 60, "ls", "Output: a")
+
+
+@pytest.mark.parametrize(
+    ("last", "minutes"),
+    [
+        ([WORD], 15),
+        ([{**WORD, "content": [{"text": "Done."}]}], 15),
+        ([{**WORD, "content": ""}], 60),
+        ([{**WORD, "content": [{"text": " "}]}], 60),
+        ([WORD, {**WORD, "toolCalls": [TOOL]}], 60),
+        ([{**WORD, "toolCalls": [TOOL]}, {**user("f", 60), "content": [{"functionResponse": {"id": "t"}}]}], 60),
+        ([WORD, {**user("f", 60), "content": [{"functionResponse": {"id": "t"}}]}], 60),
+        ([info(60, "[API Error: 500]", "error")], 15),
+        ([info(60, "Request cancelled.")], 15),
+        ([info(60, "Press Ctrl+C again to exit.")], 60),
+        ([WORD, info(60, "Update available")], 15),
+    ],
+)
+def test_the_last_task_is_finished_sooner_where_its_end_looks_like_one(tmp_path, last, minutes):
+    write(tmp_path, HEAD, user("u", 1), answer("a", 3), *last)
+    due = START + (60 if last[-1] != info(60, "Press Ctrl+C again to exit.") else 3) * 1000 + minutes * 60_000
+    before, then = collect_from("gemini", tmp_path, now_ms=due - 1), collect_from("gemini", tmp_path, now_ms=due)
+    assert (len(before.tasks), [waiting.due_ms for waiting in before.waiting]) == (0, [due])
+    (task,) = then.tasks
+    assert ("quarter" in task.evidence["task"].rule) is (minutes == 15)

@@ -15,10 +15,13 @@ from mosaic_telemetry.collectors.values import Collection, Evidence, ModelCall, 
 from mosaic_telemetry.pricing import context_window
 from mosaic_telemetry.schema import Harness, Provider
 
-__all__ = ["FINISHED_BY", "MEASURED", "OBSERVED", "QUIET_MS", "UTILIZED", "WORKED", "assemble_turns", "main_model"]
+__all__ = ["FINISHED_BY", "MEASURED", "OBSERVED", "QUIET_MS", "SETTLED_MS", "UTILIZED", "WORKED", "assemble_turns", "main_model"]
 
 QUIET_MS = 3_600_000
 """A task that is neither followed nor closed counts as finished when nothing was written for an hour."""
+
+SETTLED_MS = 900_000
+"""One whose last record looks like its end does so after a quarter of an hour: tools work for ten minutes at most."""
 
 # How the audit words the rules.
 FINISHED_BY = {
@@ -27,6 +30,7 @@ FINISHED_BY = {
     (False, True): "finished: a record says that the agent was done or was stopped",
     (False, False): "finished: nothing was written for an hour",
 }
+_SETTLED = "finished: the agent's last word, and nothing was written for a quarter of an hour"
 MEASURED = "time at work: as the harness measured it, and no more than the records show"
 WORKED = "time at work: the times between records in which a model or a tool worked, side by side counted once"
 UTILIZED = "input of the agent's last call, as a share of the model's context window"
@@ -123,7 +127,7 @@ def _due_ms(turn: Turn, parts: Sequence[Turn]) -> int | None:
     """When it counts as finished if nothing more is written; None where it is."""
     if turn.followed or turn.closed:
         return None
-    return max([turn.ended_ms or 0, *(part.ended_ms or 0 for part in parts)]) + QUIET_MS
+    return max([turn.ended_ms or 0, *(part.ended_ms or 0 for part in parts)]) + (SETTLED_MS if turn.settled else QUIET_MS)
 
 
 def _files(turns: Iterable[Turn], calls: Iterable[ModelCall]) -> frozenset[Path]:
@@ -188,8 +192,9 @@ def _shared(turn: Turn, first: ModelCall) -> str:
 def _evidence(turn: Turn, whole: Turn, window: int | None) -> dict[str, Evidence]:
     """Where the numbers come from that are no sums over the calls."""
     measured = turn.measured_ms is not None
+    finished_by = _SETTLED if turn.settled and not turn.followed and not turn.closed else FINISHED_BY[turn.followed, turn.closed]
     found = {
-        "task": Evidence(FINISHED_BY[turn.followed, turn.closed], turn.file, (turn.prompted,) if turn.prompted else ()),
+        "task": Evidence(finished_by, turn.file, (turn.prompted,) if turn.prompted else ()),
         "task_duration_ms": Evidence(MEASURED if measured else WORKED, turn.file),
         "context_utilization_final": Evidence(UTILIZED if window else "the model's context window is not known", turn.file),
         "context_compactions": Evidence("each compaction within the task", turn.file, tuple(sorted(whole.compactions))),

@@ -128,6 +128,7 @@ class _Chat:
             if kind == "user":
                 text = _prompt_of(message)
                 if text is None:
+                    current.settled = False  # the agent goes on with it
                     continue
                 current.followed = True
                 current = self._turn(name)
@@ -136,8 +137,11 @@ class _Chat:
                 turns.append(current)
             elif kind == "gemini":
                 self._answer(current, name, message, moment, line)
+                # A call of a tool is written when the tool has ended; often nothing is said before it.
+                current.settled = current.last[2] is Ending.WORD and bool(_said(message))
             elif kind in ("error", "info"):  # a set would hash whatever the file holds
                 _remark(current, as_text(message.get("content")), moment, line, failed=kind == "error")
+                current.settled = current.settled or current.last[2] in {Ending.BUDGET, Ending.ERROR, Ending.STOPPED}
         return turns
 
     def _answer(self, turn: Turn, name: str, message: Mapping[str, Any], moment: int | None, line: int) -> None:

@@ -55,6 +55,7 @@ class Turn:
         measured_ms: milliseconds at work as the harness measured them, None where it did not.
         last: time and line of the agent's last step, and its kind; None for one after which more must follow.
         closed: whether a record says that the agent was done or was stopped, and nothing came after it.
+        settled: whether the last record looks like an end, in a log that does not say which is.
         followed: whether the person gave another prompt afterwards.
         providers: by model, who served it.
         windows: by model, its context window in tokens where the log tells it.
@@ -88,6 +89,7 @@ class Turn:
     measured_ms: int | None = None
     last: tuple[int, int, Ending | None] = (-1, -1, None)
     closed: bool = False
+    settled: bool = False
     followed: bool = False
     clock: int | None = None
     file: Path | None = None
