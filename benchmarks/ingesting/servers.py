@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,10 +145,10 @@ def create(database: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def ours(database: str, workers: int, made: dict[str, str] | None = None) -> Iterator[Target]:
-    """`mosaic-telemetry serve` on a database, made where `made` does not name what is in it."""
+def ours(database: str, workers: int, made: dict[str, str] | None = None, options: Sequence[str] = ()) -> Iterator[Target]:
+    """`mosaic-telemetry serve` on a database, made where `made` does not name what is in it; with further options, if any."""
     made = made or create(database)
-    words = [sys.executable, "-m", "mosaic_telemetry", "serve", "--port", "0", "--database", database, "--workers", str(workers), "--json"]
+    words = [sys.executable, "-m", "mosaic_telemetry", "serve", "--port", "0", "--database", database, "--workers", str(workers), "--json", *options]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
