@@ -54,3 +54,12 @@ def test_a_claude_code_whose_log_names_no_prompts_is_told(tmp_path):
     assert "2.1.73" in line
     assert "not both" in line
     assert json.loads(run(tmp_path, "--json"))["harnesses"][0]["unmatched"] is True
+
+
+def test_versions_stand_in_their_order(tmp_path):
+    shutil.copytree(DEMO_DATA / "claude-code-2.1.197" / "projects", tmp_path / ".claude" / "projects")
+    first, second, *_ = sorted((tmp_path / ".claude" / "projects").rglob("*.jsonl"))
+    for path, version in ((first, "2.1.7"), (second, "10.0.0-beta")):
+        path.write_text(path.read_text().replace('"2.1.197"', f'"{version}"'))
+    assert json.loads(run(tmp_path, "--json"))["harnesses"][0]["versions"] == ["2.1.7", "2.1.197", "10.0.0-beta"]
+    assert run(tmp_path).startswith("Claude Code 2.1.7 … 10.0.0-beta: ")

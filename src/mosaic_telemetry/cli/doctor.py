@@ -92,7 +92,7 @@ def _harness(collector: Collector, files: Sequence[Path], problems: Sequence[str
     return {
         "harness": collector.name,
         "title": collector.title,
-        "versions": sorted({task.version for task in collection.tasks} - {""}),
+        "versions": sorted({task.version for task in collection.tasks} - {""}, key=_by_number),
         "places": sorted({str(place) for place in collector.places(os.environ, Path.home()) if place.exists()}),
         "files": len(files),
         "sessions": len(collection.totals),
@@ -128,7 +128,7 @@ def _show_harness(harness: Mapping[str, Any]) -> None:
     versions = harness["versions"]
     named = "" if not versions else f" {versions[0]}" if len(versions) == 1 else f" {versions[0]} … {versions[-1]}"
     click.echo(f"{harness['title']}{named}: {', '.join(harness['places'])}")
-    counts = [f"{harness['files']:,} files", f"{harness['sessions']:,} sessions", f"{harness['tasks']:,} finished tasks"]
+    counts = [_several(harness["files"], "file"), _several(harness["sessions"], "session"), _several(harness["tasks"], "finished task")]
     counts += [f"{harness['running']:,} running"] if harness["running"] else []
     counts += [f"{harness['unreliable']:,} with unreliable token counts"] if harness["unreliable"] else []
     if harness["newest_ms"] is not None:
@@ -142,3 +142,12 @@ def _show_harness(harness: Mapping[str, Any]) -> None:
         click.echo(f"  could not be read: {count:,} {'line or file' if count == 1 else 'lines or files'}")
         for problem in problems[:_NAMED]:
             click.echo(f"    {problem}")
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _by_number(version: str) -> list[tuple[int, str]]:
+    """2.1.7 stands before 2.1.197."""
+    return [(int(part) if part.isdecimal() and len(part) < 20 else 0, part) for part in version.split(".")]
