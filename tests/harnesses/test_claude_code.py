@@ -73,6 +73,38 @@ def test_what_the_api_said_is_what_is_collected(claude, tmp_path):
     assert [event["actual_cost_usd_micros"] for event in seen.after[-1]] == pytest.approx(cost, abs=1)
 
 
+class StreamingClaudeCode(ClaudeCode):
+    """It prints all that it does, for a program to read."""
+
+    def words(self, prompt, way):
+        return [*("stream-json" if word == "json" else word for word in super().words(prompt, way)), "--verbose"]
+
+
+def test_what_it_prints_tells_the_same_tasks_as_its_log(claude, tmp_path):
+    harness = StreamingClaudeCode(tmp_path)
+    jobs = jobs_for(harness)
+    with ModelApi(harness.dialect, [reply for job in jobs for reply in job.replies]) as api:
+        seen = work(harness, claude, api, jobs)
+    streams = tmp_path / "streams"
+    streams.mkdir()
+    for number, told in enumerate(seen.told):
+        (streams / f"{number}.jsonl").write_text(told)
+
+    def collected(place):
+        words = [*COMMAND, "collect", "claude-code", str(place), "--dry-run", "--json"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    told = collected(streams)
+    same = ("actual_input_tokens", "actual_output_tokens", "model", "provider", "complexity", "outcome", "quality_gates_run", "quality_gates_failed")
+    assert [{name: event[name] for name in same} for event in told] == [{name: event[name] for name in same} for event in seen.after[-1]]
+    cost = [event["actual_cost_usd_micros"] for event in seen.after[-1]]
+    assert [event["actual_cost_usd_micros"] for event in told] == pytest.approx(cost, abs=1)
+    log = next((harness.place / "projects").iterdir())
+    streams.rename(log / "streams")
+    assert collected(log) == seen.after[-1]
+
+
 def test_its_telemetry_makes_the_same_events_as_its_log(claude, tmp_path):
     compare_telemetry(ClaudeCode(tmp_path), claude)
 

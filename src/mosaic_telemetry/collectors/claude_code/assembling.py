@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mosaic_telemetry.collectors.assembling import FINISHED_BY, MEASURED, OBSERVED, QUIET_MS, UTILIZED, WORKED, main_model
@@ -41,7 +41,7 @@ def assemble(drafts: Iterable[Draft], *, now_ms: int, files: int, skipped: int) 
         files: files read, for the record.
         skipped: lines and files that could not be used, for the record.
     """
-    tasks, parts = _merged(drafts)
+    tasks, parts = _merged(_logged_once(list(drafts)))
     loose = _join_parts(tasks, parts)
     owned = _ownership(tasks, loose)
     of_draft: dict[int, list[Answer]] = defaultdict(list)
@@ -70,6 +70,12 @@ def assemble(drafts: Iterable[Draft], *, now_ms: int, files: int, skipped: int) 
             waiting.append(Waiting(frozenset(draft.files), due))
     finished.sort(key=lambda task: (task.started_ms, task.identity))
     return Collection(tasks=finished, waiting=waiting, files=files, skipped=skipped, totals=totals, outside=outside)
+
+
+def _logged_once(drafts: Sequence[Draft]) -> Iterator[Draft]:
+    """The drafts without those of streams whose answers stand in a log too, which tells more of them."""
+    logged = {answer for draft in drafts if not draft.streamed for answer in draft.answers}
+    return (draft for draft in drafts if not draft.streamed or logged.isdisjoint(draft.answers))
 
 
 def _merged(drafts: Iterable[Draft]) -> tuple[list[Draft], list[Draft]]:

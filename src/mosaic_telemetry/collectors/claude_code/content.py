@@ -13,7 +13,7 @@ from mosaic_telemetry.collectors.untrusted import as_count, as_mapping, as_text,
 from mosaic_telemetry.pricing import TokenUsage
 from mosaic_telemetry.schema import QualityGate
 
-__all__ = ["ToolUse", "note_files", "read_answer", "shell_verdicts"]
+__all__ = ["ToolUse", "note_files", "read_answer", "read_usage", "shell_verdicts"]
 
 _COUNTED = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 _EDITING = frozenset({"Edit", "MultiEdit", "NotebookEdit", "Write"})
@@ -31,7 +31,7 @@ class ToolUse:
 def read_answer(record: Mapping[str, Any], moment: int | None, at: tuple[Path, int], *, subagent: bool, recorded: bool) -> Answer:
     """The answer that a record, at this place in a file, tells of."""
     message = as_mapping(record.get("message"))
-    usage, damaged = _usage(message.get("usage"))
+    usage, damaged = read_usage(message.get("usage"))
     return Answer(
         id=as_text(message.get("id")) or as_text(record.get("requestId")) or as_text(record.get("uuid")) or f"@{moment}",
         model=as_text(message.get("model")).strip(),
@@ -48,7 +48,7 @@ def read_answer(record: Mapping[str, Any], moment: int | None, at: tuple[Path, i
     )
 
 
-def _usage(value: Any) -> tuple[TokenUsage, bool]:
+def read_usage(value: Any) -> tuple[TokenUsage, bool]:
     """The usage object of the API, whose `input_tokens` exclude the cache; and whether a count in it is no number."""
     usage = as_mapping(value)
     split = as_mapping(usage.get("cache_creation"))

@@ -92,6 +92,7 @@ class Draft:
         followed: whether the person gave another prompt afterwards.
         files: all files that tell of it; the prompt stands in `prompted`, a file and a line.
         folder: where the agent worked.
+        streamed: whether it comes from what the harness printed, not from its log.
     """
 
     key: str
@@ -120,6 +121,7 @@ class Draft:
     prompted: tuple[Path, int] | None = None
     folder: str = ""
     prompt: str = ""
+    streamed: bool = False
 
     def links(self) -> Iterator[str]:
         """The ids that may stand in other files too."""
