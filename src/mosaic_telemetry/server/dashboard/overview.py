@@ -48,12 +48,12 @@ def overview(request: Request) -> Response:
     """What was reported, over time and by model and kind of task."""
     engine: Engine = request.app.state.engine
     what = asked(request.query_params)
-    publishing = Publishing(engine, what.since, what.until)
+    kinds = engine.sum_totals(what.since, what.until, FILTERS, what.only)  # once: each question reads every total of the days
+    publishing = Publishing(engine, what.since, what.until, ((str(task_type), str(model)) for model, task_type, _ in kinds))
     by_day = engine.sum_totals(what.since, what.until, ("day",), what.only)
     whole = publishing.whole(_sum(by_day.values()) if by_day else None, what.only)
     days = {number: total for (number,), total in publishing.shown("day", by_day, what.only).items()}
     filters = () if publishing.is_public else FILTERS
-    kinds = engine.sum_totals(what.since, what.until, FILTERS, what.only)  # once: each question reads every total of the days
     grouped = {group: _by(place, kinds) for place, group in enumerate(FILTERS)}
     groups = [(group, _rows(publishing.shown(group, sums, what.only))) for group, sums in grouped.items()]
     values = {

@@ -6,7 +6,7 @@ many there are, of a day the numbers of what came in. What neither tells, such a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 from mosaic_telemetry.engine import Engine
@@ -29,11 +29,13 @@ class Publishing:
         engine: whose totals these are.
         since: the first day that is shown, in UTC.
         until: the last day.
+        kinds: kinds of task and models of these days.
     """
 
-    def __init__(self, engine: Engine, since: date, until: date) -> None:
+    def __init__(self, engine: Engine, since: date, until: date, kinds: Iterable[tuple[str, str]]) -> None:
         self._engine = engine
         self._days = (since, until)
+        self._kinds = frozenset(kinds)
         self.is_public = engine.is_public
 
     def shown(self, group: str, sums: Sums, only: Mapping[str, str]) -> Sums:
@@ -55,9 +57,8 @@ class Publishing:
 
     def _known(self, group: str) -> set[str]:
         """Models or kinds of task that enough instances have a part in: as many as in one of their cells there are at least."""
-        pairs = [(str(task), str(model)) for task, model in self._engine.sum_totals(*self._days, ("task_type", "model"))]
         level = _TASK if group == "task_type" else _TASK_AND_MODEL
-        keys = [(task if group == "task_type" else model, keys_of(task, model, "", "")[level]) for task, model in pairs]
+        keys = [(task if group == "task_type" else model, keys_of(task, model, "", "")[level]) for task, model in self._kinds]
         cells = self._engine.find_cells({key for _, key in keys})
         return {name for name, key in keys if key in cells and cells[key].instances >= SHOWN_FROM}
 
