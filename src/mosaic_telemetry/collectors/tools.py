@@ -24,26 +24,31 @@ _B, _L, _T, _C, _Y, _S = (
 
 # The tool alone says what it checks.
 _TOOLS: dict[str, tuple[QualityGate, ...]] = {
-    **dict.fromkeys(("ava", "bats", "behave", "ctest", "gotestsum", "jest", "karma", "mocha", "nosetests", "nox", "pest", "phpunit"), (_T,)),
+    **dict.fromkeys(("ava", "bats", "behave", "ctest", "gotestsum", "jest", "karma", "mocha", "nosetests", "nox", "paratest", "pest", "phpunit"), (_T,)),
     **dict.fromkeys(("py.test", "pytest", "rspec", "stestr", "tox", "trial", "unittest", "vitest"), (_T,)),
     **dict.fromkeys(("actionlint", "ansible-lint", "checkstyle", "commitlint", "credo", "eslint", "flake8", "golangci-lint", "hadolint"), (_L,)),
     **dict.fromkeys(("htmlhint", "ktlint", "luacheck", "markdownlint", "oxlint", "phpcs", "pre-commit", "pycodestyle", "pydocstyle"), (_L,)),
     **dict.fromkeys(("pyflakes", "pylint", "revive", "rubocop", "shellcheck", "standard", "staticcheck", "stylelint", "swiftlint"), (_L,)),
+    **dict.fromkeys(("detekt", "prek", "standardrb"), (_L,)),
     **dict.fromkeys(("tslint", "vulture", "xo", "yamllint", "import-linter", "lint-imports"), (_L,)),
     **dict.fromkeys(("basedpyright", "dialyzer", "flow", "mypy", "phpstan", "psalm", "pyre", "pyright", "pytype", "vue-tsc"), (_Y,)),
     **dict.fromkeys(("bandit", "brakeman", "bundle-audit", "bundler-audit", "gitleaks", "gosec", "govulncheck", "grype", "osv-scanner"), (_S,)),
     **dict.fromkeys(("pip-audit", "safety", "semgrep", "snyk", "trivy", "trufflehog"), (_S,)),
-    **dict.fromkeys(("compileall", "esbuild", "g++", "gcc", "javac", "ninja", "parcel", "py_compile", "rollup", "rustc", "webpack", "xcodebuild"), (_B,)),
+    **dict.fromkeys(
+        ("compileall", "esbuild", "g++", "gcc", "javac", "msbuild", "ninja", "parcel", "py_compile", "rollup", "rustc", "webpack", "xcodebuild"), (_B,)
+    ),
     **dict.fromkeys(("cargo-tarpaulin",), (_T, _C)),
 }
 
 # The tool and its first argument say it. None: without an argument.
 _SUBCOMMANDS: dict[str, dict[str | None, tuple[QualityGate, ...]]] = {
+    "artisan": {"test": (_T,)},
     "astro": {"build": (_B,), "check": (_Y,)},
     "bazel": {"build": (_B,), "test": (_T,), "coverage": (_T, _C)},
     "biome": {"check": (_L,), "ci": (_L,), "lint": (_L,)},
     "buck2": {"build": (_B,), "test": (_T,)},
     "bun": {"build": (_B,), "test": (_T,)},
+    "bundle": {"audit": (_S,)},
     "cargo": {
         "audit": (_S,),
         "b": (_B,),
@@ -62,11 +67,17 @@ _SUBCOMMANDS: dict[str, dict[str | None, tuple[QualityGate, ...]]] = {
     "cmake": {"--build": (_B,)},
     "coverage": {"run": (_T,), "report": (_C,)},
     "cypress": {"run": (_T,)},
+    "dart": {"analyze": (_L,), "test": (_T,)},
     "deno": {"check": (_Y,), "compile": (_B,), "lint": (_L,), "test": (_T,)},
+    "django-admin": {"test": (_T,)},
     "docker": {"build": (_B,), "buildx": (_B,)},
     "dotnet": {"build": (_B,), "publish": (_B,), "test": (_T,)},
     "flutter": {"analyze": (_L,), "build": (_B,), "test": (_T,)},
     "go": {"build": (_B,), "install": (_B,), "test": (_T,), "vet": (_L,)},
+    "hatch": {"build": (_B,), "test": (_T,)},
+    "lefthook": {"run": (_L,)},
+    "manage.py": {"test": (_T,)},
+    "meson": {"compile": (_B,), "test": (_T,)},
     "mix": {"compile": (_B,), "credo": (_L,), "dialyzer": (_Y,), "test": (_T,)},
     "next": {"build": (_B,), "lint": (_L,)},
     "ng": {"build": (_B,), "lint": (_L,), "test": (_T,)},
@@ -74,8 +85,10 @@ _SUBCOMMANDS: dict[str, dict[str | None, tuple[QualityGate, ...]]] = {
     "playwright": {"test": (_T,)},
     "podman": {"build": (_B,)},
     "poetry": {"build": (_B,), "check": (_L,)},
+    "rails": {"test": (_T,), "test:all": (_T,), "test:system": (_T,)},
     "ruff": {"check": (_L,)},
     "sbt": {"compile": (_B,), "test": (_T,)},
+    "sorbet": {"tc": (_Y,)},
     "srb": {"tc": (_Y,)},
     "svelte-check": {None: (_Y,)},
     "swift": {"build": (_B,), "test": (_T,)},
@@ -95,22 +108,33 @@ _MANY_TARGETS = frozenset({"ant", "gmake", "gradle", "gradlew", "make", "mise", 
 _NO_TARGETS = frozenset({"add", "ci", "exec", "i", "init", "install", "link", "publish", "remove", "run-many", "up", "update", "upgrade"})
 _TARGETS = (
     (re.compile(r"(?:^|[-:_./])(?:e2e|integration|spec|specs|test|tests|t|unit|verify)(?:$|[-:_./])"), _T),
-    (re.compile(r"(?:^|[-:_./])(?:clippy|eslint|fmt-check|format-check|lint|linters|stylelint|vet)(?:$|[-:_./])"), _L),
+    (
+        re.compile(
+            r"(?:^|[-:_./])(?:checkstyle|clippy|detekt|eslint|fmt-check|format-check|ktlint-check|lint|linters|pmd|spotbugs|spotless[-:]check|stylelint|vet)(?:$|[-:_./])"
+        ),
+        _L,
+    ),
     (re.compile(r"(?:^|[-:_./])(?:all|assemble|build|bundle|compile|dist|package)(?:$|[-:_./])"), _B),
     (re.compile(r"(?:^|[-:_./])(?:check-types|mypy|pyright|tsc|type-check|typecheck|types)(?:$|[-:_./])"), _Y),
     (re.compile(r"(?:^|[-:_./])(?:cov|coverage)(?:$|[-:_./])"), _C),
-    (re.compile(r"(?:^|[-:_./])(?:audit|bandit|security)(?:$|[-:_./])"), _S),
+    (re.compile(r"(?:^|[-:_./])(?:audit|bandit|dependency-check|security)(?:$|[-:_./])"), _S),
 )
 
-# Only with one of these options does a formatter check instead of mend.
+# Only with one of these arguments does a formatter check instead of mend.
 _CHECKING = {
     "autopep8": ("--diff", "--exit-code"),
     "black": ("--check",),
+    "cargo fmt": ("--check",),
+    "deno fmt": ("--check",),
+    "dotnet format": ("--verify-no-changes",),
+    "hatch fmt": ("--check",),
     "isort": ("--check", "--check-only", "-c"),
+    "php-cs-fixer": ("--dry-run", "check"),
+    "pint": ("--test",),
     "prettier": ("--check", "-c", "--list-different", "-l"),
+    "ruff format": ("--check",),
     "yapf": ("--diff",),
 }
-_CHECKING_SUBCOMMANDS = frozenset({("cargo", "fmt"), ("ruff", "format"), ("deno", "fmt")})
 _HARMLESS = frozenset({"--co", "--collect-only", "--fixtures", "--help", "--list-tests", "--listTests", "--markers", "--setup-plan"}) | frozenset(
     {"--show-config", "--showConfig", "--version", "-V", "-h", "help", "version"}
 )
@@ -159,10 +183,12 @@ def without_wrappers(words: Sequence[str]) -> list[str]:
         elif _PYTHON.fullmatch(name):
             rest = _after_options(left[1:], frozenset({"-W", "-X"}), stop="-m")
             if len(rest) < 2 or rest[0] != "-m":
-                return left
+                return rest if rest and _name(rest[0]) == "manage.py" else left
             left = rest[1:]
             if left[0] == "build":  # python -m build; as a command of its own that name may be anything
                 return ["uv", "build"]
+        elif name == "php" and len(left) > 1 and (left[1] in {"-d", "-c"} or not left[1].startswith("-")):
+            left = _after_options(left[1:], frozenset({"-d", "-c"}))
         else:
             break
     return left
@@ -188,8 +214,8 @@ def _base_gates(name: str, arguments: list[str]) -> tuple[QualityGate, ...]:
     if name in _TOOLS:
         return _TOOLS[name]
     plain = [argument for argument in arguments if not argument.startswith("-")]
-    if (name in _CHECKING) or (name, *plain[:1]) in _CHECKING_SUBCOMMANDS:
-        checking = _CHECKING.get(name, ("--check",))
+    checking = _CHECKING.get(name) or _CHECKING.get(" ".join((name, *plain[:1])))
+    if checking is not None:
         return (_L,) if any(argument in checking for argument in arguments) else ()
     if name == "tsc":
         return (_Y,) if {"--noEmit", "--noemit"} & set(arguments) else (_Y, _B)
@@ -207,6 +233,8 @@ def _runner_gates(name: str, plain: list[str]) -> tuple[QualityGate, ...]:
         return _RUNNERS[name]
     if targets[0] in _NO_TARGETS:
         return ()
+    if name in {"gradle", "gradlew"}:  # where `check` runs the tests, among other things
+        targets = ["test" if target.rpartition(":")[2] == "check" else target for target in targets]
     # The others take a script's name first and its arguments after it.
     return _targets(targets if name in _MANY_TARGETS else targets[:1])
 
