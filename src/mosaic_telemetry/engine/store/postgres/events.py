@@ -12,6 +12,7 @@ import asyncpg
 
 from mosaic_telemetry.engine.store.columns import GATES, PLAIN, TEXTS, plain_of, texts_of
 from mosaic_telemetry.engine.store.postgres.migrations import LOCK
+from mosaic_telemetry.engine.store.postgres.narrowing import TINY, widen
 from mosaic_telemetry.engine.store.postgres.texts import Texts
 from mosaic_telemetry.engine.store.values import EventRow, StoredEvent
 
@@ -20,13 +21,12 @@ __all__ = ["Batch", "insert_batches", "make_months", "read_events", "read_horizo
 _INGESTING = 2
 _MONTHS_AHEAD = 2
 
-_KINDS = {"quality_gate_passed": "boolean", "context_utilization_final": "float8"} | dict.fromkeys(
-    ("context_compactions", "context_rotations", "retry_count"), "int2"
-)
+_KINDS = {"quality_gate_passed": "boolean", "context_utilization_final": "float8"}
 _TYPES = {"event_id": "uuid", "instance": "int4", "received_ms": "int8", "timestamp_ms": "int8", "standing": "int2"} | {
     name: _KINDS.get(name, "int4") for name in (*PLAIN, *TEXTS, *GATES)
 }
 _COLUMNS = ", ".join(_TYPES)
+_VALUES = ", ".join(f'{name}::"char"' if name in TINY else name for name in _TYPES)
 _ARRAYS = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(_TYPES.values(), 1))
 # One statement, which is a transaction: no row comes before the lock is held (see `read_horizon`), and an id that is not new leaves
 # none. The ids are inserted in the order of the array, which is sorted: two transactions that share some never wait for each other
@@ -34,7 +34,7 @@ _ARRAYS = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(_TYPES.va
 _INSERT = f"""
 WITH incoming AS MATERIALIZED (SELECT incoming.* FROM pg_advisory_xact_lock_shared({LOCK}, {_INGESTING}), unnest({_ARRAYS}) AS incoming ({_COLUMNS})),
      fresh AS (INSERT INTO event_ids (event_id) SELECT event_id FROM incoming ON CONFLICT DO NOTHING RETURNING event_id),
-     kept AS (INSERT INTO events ({_COLUMNS}) SELECT {_COLUMNS} FROM incoming WHERE event_id IN (SELECT event_id FROM fresh))
+     kept AS (INSERT INTO events ({_COLUMNS}) SELECT {_VALUES} FROM incoming WHERE event_id IN (SELECT event_id FROM fresh))
 SELECT event_id FROM fresh
 """  # noqa: S608 - fixed names
 _READ = """
@@ -74,7 +74,13 @@ async def insert_batches(connection: asyncpg.Connection, texts: Texts, batches: 
     ids = sorted(rows)
     columns = [[UUID(bytes=event_id) for event_id in ids]]
     columns += map(list, zip(*((*row[:4], *row[4], *[numbers[text] for text in row[5]]) for row in map(rows.__getitem__, ids)), strict=True))
-    fresh = {row[0].bytes for row in await connection.fetch(_INSERT, *columns)}
+    try:
+        inserted = await connection.fetch(_INSERT, *columns)
+    except asyncpg.NumericValueOutOfRangeError:
+        if not await widen(connection):
+            raise
+        inserted = await connection.fetch(_INSERT, *columns)
+    fresh = {row[0].bytes for row in inserted}
     return [[unseen and event.event_id in fresh for unseen, event in zip(mine, batch.events, strict=True)] for mine, batch in zip(first, batches, strict=True)]
 
 

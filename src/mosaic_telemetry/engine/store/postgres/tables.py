@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -14,6 +14,7 @@ from mosaic_telemetry.engine.errors import DatabaseError
 from mosaic_telemetry.engine.store.postgres.connection import connect, in_words, named
 from mosaic_telemetry.engine.store.postgres.events import make_months
 from mosaic_telemetry.engine.store.postgres.migrations import migrate
+from mosaic_telemetry.engine.store.postgres.narrowing import TINY, widen
 from mosaic_telemetry.engine.store.tables import CHUNK, Row, Table
 
 __all__ = ["PostgresTables"]
@@ -47,7 +48,8 @@ class PostgresTables:
 
     def read(self, table: Table) -> Iterator[list[Row]]:
         keys = ", ".join(f'{name} COLLATE "C"' if name in _WORDS else name for name in table.columns[: table.key])
-        query = f"SELECT {', '.join(table.columns)} FROM {table.name}" + (f" ORDER BY {keys}" if keys else "")  # noqa: S608 - fixed names
+        columns = ", ".join(f"{name}::integer" if name in TINY else name for name in table.columns)
+        query = f"SELECT {columns} FROM {table.name}" + (f" ORDER BY {keys}" if keys else "")  # noqa: S608 - fixed names
         cursor = self._do(self._connection.cursor(query))
         ids = [place for place, name in enumerate(table.columns) if name in _IDS]
         truths = [place for place, name in enumerate(table.columns) if name in _TRUTHS]
@@ -64,7 +66,10 @@ class PostgresTables:
 
     def write(self, table: Table, rows: Iterable[list[Row]]) -> None:
         self._do(self._connection.execute(f"DELETE FROM {table.name}"))  # noqa: S608 - a fixed name
-        kinds = [UUID if name in _IDS else bool if name in _TRUTHS else None for name in table.columns]
+        if table.name == "events":
+            self._do(self._connection.execute("CLOSE ALL"))  # a table that was read is in use as long as that can be read on
+            self._do(widen(self._connection))
+        kinds = [UUID if name in _IDS else bool if name in _TRUTHS else _byte if name in TINY else None for name in table.columns]
         for some in rows:
             records = [tuple(_as(kind, value) for kind, value in zip(kinds, row, strict=True)) for row in some]
             self._do(self._connection.copy_records_to_table(table.name, records=records, columns=table.columns))
@@ -114,7 +119,11 @@ async def _awaited(work: Any) -> Any:
     return await work
 
 
-def _as(kind: type | None, value: Any) -> Any:
+def _byte(value: int) -> bytes:
+    return bytes((value,))
+
+
+def _as(kind: Callable[[Any], Any] | None, value: Any) -> Any:
     if kind is UUID:
         return UUID(bytes=value)
     return value if kind is None else kind(value)
