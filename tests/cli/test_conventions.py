@@ -30,7 +30,7 @@ def test_failed_is_1_with_one_line(tmp_path):
     ("words", "said"),
     [
         (["nonsense"], "there is no command 'nonsense'; see `mosaic-telemetry --help`"),
-        (["reprot"], "there is no command 'reprot': did you mean 'report'?; see `mosaic-telemetry --help`"),
+        (["reprot"], "there is no command 'reprot' (did you mean 'report'?); see `mosaic-telemetry --help`"),
         (["predict", "--nonsense"], "see `mosaic-telemetry predict --help`"),
         (["predict", "--task-type", "gardening", "--model", "gpt-5"], "'code_review'"),
         (["predict", "--model", "gpt-5"], "Missing option '--task-type'. Choose from: planning, implementation, code_review"),

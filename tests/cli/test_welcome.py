@@ -66,14 +66,13 @@ def test_a_folder_that_may_not_be_read_and_a_broken_database_are_passed_over(tmp
 def test_json_before_a_command_is_told_where_it_belongs(tmp_path):
     done = run(tmp_path, "--json", "report")
     assert done.returncode == 2
-    assert done.stderr.endswith("Error: --json goes behind the command: mosaic-telemetry report --json\n")
+    assert done.stderr == "Error: --json goes behind the command: mosaic-telemetry report --json; see `mosaic-telemetry --help`\n"
 
 
 def test_an_unknown_command_is_said_in_one_line(tmp_path):
     done = run(tmp_path, "predcit")
     assert done.returncode == 2
-    assert "No such command" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr == "Error: there is no command 'predcit' (did you mean 'predict'?); see `mosaic-telemetry --help`\n"
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash on this machine")

@@ -54,7 +54,7 @@ class _LazyGroup(click.Group):
             return None
         if cmd_name not in COMMANDS:
             near = get_close_matches(cmd_name, COMMANDS, 1)
-            ctx.fail(f"there is no command {cmd_name!r}{f': did you mean {near[0]!r}?' if near else ''}")
+            ctx.fail(f"there is no command {cmd_name!r}{f' (did you mean {near[0]!r}?)' if near else ''}")
         with _naming_the_extra():
             command: click.Command = import_module(COMMANDS[cmd_name][0]).command
         return command
