@@ -27,11 +27,11 @@ def test_an_instance_is_found_by_its_id_and_its_keys(store):
     made = store.create_instance(uuid.uuid4(), "näme", NOW, key=a_key("first")).result()
     assert store.find_instance(made.instance_id) == made
     assert store.instances() == [made]
-    found = store.find_key(a_key("first").digest)
+    found = store.find_key(a_key("first").digest).result()
     assert found.instance == made
     assert found.digest == a_key("first").digest
     assert (found.key.name, found.key.hint, found.key.created_ms, found.key.expires_ms, found.key.revoked_ms) == ("first", "first", NOW, None, None)
-    assert store.find_key(a_key("other").digest) is None
+    assert store.find_key(a_key("other").digest).result() is None
     assert store.find_instance(uuid.uuid4()) is None
 
 

@@ -1,8 +1,10 @@
 import ast
+import asyncio
 import hmac
 import re
 import string
 import uuid
+from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -76,6 +78,10 @@ def test_a_store_that_finds_another_key_than_the_one_asked_for_lets_nobody_in():
     """Such as one whose look-up takes no notice of the case of letters."""
     key, other = new_key(KeyKind.API), new_key(KeyKind.API)
     kept = FoundKey(ApiKey(1, 1, "", "", 0, None, None), digest_of(key), Instance(1, uuid.uuid4(), "laptop", 0))
-    accounts = Accounts(SimpleNamespace(find_key=lambda _: kept), lambda: 1.0)
+    found = Future()
+    found.set_result(kept)
+    accounts = Accounts(SimpleNamespace(find_key=lambda _: found), lambda: 1.0)
     assert accounts.find(key) is kept
     assert accounts.find(other) is None
+    assert asyncio.run(accounts.find_soon(key)) is kept
+    assert asyncio.run(accounts.find_soon(other)) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -69,8 +70,13 @@ class Accounts:
     def find(self, api_key: str) -> FoundKey | None:
         """The key, if it works at this moment, with its instance; made, revoked or expired by whatever process."""
         digest = digest_of(api_key)
+        return self._working(self._store.find_key(digest).result(), digest)
+
+    async def find_soon(self, api_key: str) -> FoundKey | None:
+        """The same, for an event loop, which goes on meanwhile."""
+        digest = digest_of(api_key)
         found = self._store.find_key(digest)
-        return found if found and same(found.digest, digest) and found.key.works(self.now_ms()) else None
+        return self._working(found.result() if found.done() else await asyncio.wrap_future(found), digest)
 
     def create_instance(self, name: str = "", *, actor: str = "", key_name: str = "", lifetime: float | None = None) -> IssuedKey:
         """Add an instance with a key.
@@ -188,6 +194,9 @@ class Accounts:
     def acts(self, limit: int = 100, before: int | None = None) -> list[Act]:
         """The last entries of the audit log, newest first; those with numbers below `before` if it is given."""
         return self._store.acts(limit, before)
+
+    def _working(self, found: FoundKey | None, digest: bytes) -> FoundKey | None:
+        return found if found and same(found.digest, digest) and found.key.works(self.now_ms()) else None
 
     def now_ms(self) -> int:
         """The time, in milliseconds since 1970."""

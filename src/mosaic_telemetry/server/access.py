@@ -10,7 +10,6 @@ from mosaic_telemetry.engine.keys import KeyKind, digest_of, kind_of, same
 from mosaic_telemetry.server.errors import ApiError
 from mosaic_telemetry.server.limiting import take_for_key
 from mosaic_telemetry.server.state import state_of
-from mosaic_telemetry.server.waiting import read
 
 __all__ = ["authenticate", "is_admin", "require_admin"]
 
@@ -22,7 +21,7 @@ async def authenticate(request: Request, engine: Engine) -> Instance:
         ApiError: 401, 429.
     """
     key = _bearer(request, "an API key is needed: send the header Authorization: Bearer <api key>")
-    found = await read(engine, engine.accounts.find, key)
+    found = await engine.accounts.find_soon(key)
     if found is None:
         said = " (this is an admin key, which opens /v1/admin alone)" if kind_of(key) is KeyKind.ADMIN else ""
         raise _unauthorized(f"this API key is not known, or was revoked, or has expired{said}")

@@ -128,7 +128,7 @@ class AccountStore(Protocol):
     def find_instance(self, instance_id: UUID) -> Instance | None:
         """The instance of this id."""
 
-    def find_key(self, digest: bytes) -> FoundKey | None:
+    def find_key(self, digest: bytes) -> Future[FoundKey | None]:
         """The key with this SHA-256, whether it works or not."""
 
     def list_keys(self, instance: int | None = None) -> list[ApiKey]:

@@ -17,7 +17,7 @@ __all__ = [
     "change_setting",
     "create_instance",
     "find_instance",
-    "find_key",
+    "find_keys",
     "keep_setting",
     "list_keys",
     "note",
@@ -29,16 +29,15 @@ __all__ = [
 
 _INSTANCES = f"SELECT {INSTANCE} FROM instances "  # noqa: S608 - fixed texts
 _KEYS = f"SELECT {KEY} FROM api_keys "  # noqa: S608 - as above
-_FIND = f"SELECT {KEY}, digest, {INSTANCE} FROM api_keys JOIN instances ON instances.number = api_keys.instance WHERE digest = $1"  # noqa: S608 - as above
+_FIND = f"SELECT {KEY}, digest, {INSTANCE} FROM api_keys JOIN instances ON instances.number = api_keys.instance WHERE digest = ANY($1)"  # noqa: S608 - as above
 _CREATE = "INSERT INTO instances (instance_id, name, created_ms, local) VALUES ($1, $2, $3, $4) ON CONFLICT (local) WHERE local DO NOTHING RETURNING number"
 _ADD = "INSERT INTO api_keys (digest, instance, name, hint, created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6) RETURNING number"
 _WORKS = "instance = $1 AND (expires_ms IS NULL OR expires_ms > $2) AND (revoked_ms IS NULL OR revoked_ms > $2)"
 
 
-async def find_key(connection: asyncpg.Connection, digest: bytes) -> FoundKey | None:
-    """The key with this SHA-256."""
-    row = await connection.fetchrow(_FIND, digest)
-    return None if row is None else FoundKey(ApiKey(*row[:7]), row[7], _instance(row[8:]))
+async def find_keys(connection: asyncpg.Connection, digests: Sequence[bytes]) -> dict[bytes, FoundKey]:
+    """The keys with these SHA-256, by them."""
+    return {row[7]: FoundKey(ApiKey(*row[:7]), row[7], _instance(row[8:])) for row in await connection.fetch(_FIND, digests)}
 
 
 async def all_instances(connection: asyncpg.Connection) -> list[Instance]:

@@ -9,6 +9,7 @@ from uuid import UUID
 from mosaic_telemetry.engine.store.accounts import Act, ApiKey, Bucket, FoundKey, IntakeKey, NewKey
 from mosaic_telemetry.engine.store.postgres import accounts, cells, usage
 from mosaic_telemetry.engine.store.postgres.events import Batch, read_events, read_horizon
+from mosaic_telemetry.engine.store.postgres.finding import KeyFinder
 from mosaic_telemetry.engine.store.postgres.inserting import Inserter
 from mosaic_telemetry.engine.store.postgres.link import Link
 from mosaic_telemetry.engine.store.postgres.migrations import migrate
@@ -55,6 +56,7 @@ class PostgresStore:
             self._link.close()
             raise
         self._inserter = Inserter(self._link, self._texts)
+        self._keys = KeyFinder(self._link)
 
     def insert(self, instance: int, received_ms: int, events: Sequence[StoredEvent]) -> Future[list[bool]]:
         return self._inserter.insert(Batch(instance, received_ms, events))
@@ -106,8 +108,8 @@ class PostgresStore:
     def find_instance(self, instance_id: UUID) -> Instance | None:
         return self._link.use(lambda connection: accounts.find_instance(connection, instance_id)).result()
 
-    def find_key(self, digest: bytes) -> FoundKey | None:
-        return self._link.use(lambda connection: accounts.find_key(connection, digest)).result()
+    def find_key(self, digest: bytes) -> Future[FoundKey | None]:
+        return self._keys.find(digest)
 
     def list_keys(self, instance: int | None = None) -> list[ApiKey]:
         return self._link.use(lambda connection: accounts.list_keys(connection, instance)).result()

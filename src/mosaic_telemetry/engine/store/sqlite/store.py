@@ -129,9 +129,11 @@ class SqliteStore:
         with self._reading() as connection:
             return accounts.find_instance(connection, instance_id)
 
-    def find_key(self, digest: bytes) -> FoundKey | None:
+    def find_key(self, digest: bytes) -> Future[FoundKey | None]:
+        found: Future[FoundKey | None] = Future()
         with self._reading() as connection:
-            return accounts.find_key(connection, digest)
+            found.set_result(accounts.find_key(connection, digest))
+        return found
 
     def list_keys(self, instance: int | None = None) -> list[ApiKey]:
         with self._reading() as connection:
