@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import struct
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import asyncpg
+from asyncpg.pgproto.pgproto import UUID
 
-from mosaic_telemetry.engine.store.columns import GATES, PLAIN, TEXTS, plain_of, texts_of
+from mosaic_telemetry.engine.store.columns import plain_of, texts_of
 from mosaic_telemetry.engine.store.postgres.migrations import LOCK
-from mosaic_telemetry.engine.store.postgres.narrowing import TINY, widen
+from mosaic_telemetry.engine.store.postgres.narrowing import is_narrow, widen
+from mosaic_telemetry.engine.store.postgres.rows import COLUMNS, Layout
 from mosaic_telemetry.engine.store.postgres.texts import Texts
 from mosaic_telemetry.engine.store.values import EventRow, StoredEvent
 
-__all__ = ["Batch", "insert_batches", "make_months", "read_events", "read_horizon"]
+__all__ = ["Batch", "Intake", "make_months", "read_events", "read_horizon"]
 
 _INGESTING = 2
 _MONTHS_AHEAD = 2
 
-_KINDS = {"quality_gate_passed": "boolean", "context_utilization_final": "float8"}
-_TYPES = {"event_id": "uuid", "instance": "int4", "received_ms": "int8", "timestamp_ms": "int8", "standing": "int2"} | {
-    name: _KINDS.get(name, "int4") for name in (*PLAIN, *TEXTS, *GATES)
-}
-_COLUMNS = ", ".join(_TYPES)
-_VALUES = ", ".join(f'{name}::"char"' if name in TINY else name for name in _TYPES)
-_ARRAYS = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(_TYPES.values(), 1))
-# One statement, which is a transaction: no row comes before the lock is held (see `read_horizon`), and an id that is not new leaves
-# none. The ids are inserted in the order of the array, which is sorted: two transactions that share some never wait for each other
-# in a circle.
-_INSERT = f"""
-WITH incoming AS MATERIALIZED (SELECT incoming.* FROM pg_advisory_xact_lock_shared({LOCK}, {_INGESTING}), unnest({_ARRAYS}) AS incoming ({_COLUMNS})),
-     fresh AS (INSERT INTO event_ids (event_id) SELECT event_id FROM incoming ON CONFLICT DO NOTHING RETURNING event_id),
-     kept AS (INSERT INTO events ({_COLUMNS}) SELECT {_VALUES} FROM incoming WHERE event_id IN (SELECT event_id FROM fresh))
-SELECT event_id FROM fresh
-"""  # noqa: S608 - fixed names
+# No row comes before the lock is held (see `read_horizon`), and an id that is not new leaves none. The ids are inserted in the order of the
+# array, which is sorted: two transactions that share some never wait for each other in a circle.
+_TAKE = f"""
+INSERT INTO event_ids (event_id) SELECT event_id FROM pg_advisory_xact_lock_shared({LOCK}, {_INGESTING}), unnest($1::uuid[]) AS incoming (event_id)
+ON CONFLICT DO NOTHING RETURNING event_id
+"""  # noqa: S608 - fixed numbers
 _READ = """
 SELECT sequence, instance, received_ms, timestamp_ms, standing, task_type, model, provider, complexity, harness, outcome, quality_gate_passed::int,
        actual_input_tokens, actual_output_tokens, actual_cost_usd_micros, task_duration_ms, estimated_input_tokens, estimated_output_tokens
@@ -58,30 +50,69 @@ class Batch(NamedTuple):
     events: Sequence[StoredEvent]
 
 
-async def insert_batches(connection: asyncpg.Connection, texts: Texts, batches: Sequence[Batch]) -> list[list[bool]]:
-    """Insert events, durably; returns for each batch whether each of its events was new. Of several with one id, the first is new."""
-    rows: dict[bytes, tuple[Any, ...]] = {}
-    first: list[list[bool]] = []
-    for batch in batches:
-        mine = []
-        for event_id, timestamp_ms, event, standing in batch.events:
-            mine.append(event_id not in rows)
-            if mine[-1]:
-                rows[event_id] = (batch.instance, batch.received_ms, timestamp_ms, standing, plain_of(event), texts_of(event))
-        first.append(mine)
-    numbers: dict[str | None, int | None] = {None: None}
-    numbers.update(await texts.numbers(connection, {text for row in rows.values() for text in row[5] if text is not None}))
-    ids = sorted(rows)
-    columns = [[UUID(bytes=event_id) for event_id in ids]]
-    columns += map(list, zip(*((*row[:4], *row[4], *[numbers[text] for text in row[5]]) for row in map(rows.__getitem__, ids)), strict=True))
-    try:
-        inserted = await connection.fetch(_INSERT, *columns)
-    except asyncpg.NumericValueOutOfRangeError:
-        if not await widen(connection):
-            raise
-        inserted = await connection.fetch(_INSERT, *columns)
-    fresh = {row[0].bytes for row in inserted}
-    return [[unseen and event.event_id in fresh for unseen, event in zip(mine, batch.events, strict=True)] for mine, batch in zip(first, batches, strict=True)]
+class Intake:
+    """The table's way in.
+
+    Args:
+        texts: the numbers of texts.
+    """
+
+    def __init__(self, texts: Texts) -> None:
+        self._texts = texts
+        self._layout: Layout | None = None
+
+    async def insert(self, connection: asyncpg.Connection, batches: Sequence[Batch]) -> list[list[bool]]:
+        """Insert events, durably; returns for each batch whether each of its events was new. Of several with one id, the first is new.
+
+        Raises:
+            asyncpg.DataError, struct.error: for what one of them holds.
+        """
+        rows: dict[bytes, tuple[Any, ...]] = {}
+        first: list[list[bool]] = []
+        for batch in batches:
+            mine = []
+            for event_id, timestamp_ms, event, standing in batch.events:
+                mine.append(event_id not in rows)
+                if mine[-1]:
+                    rows[event_id] = ((event_id, batch.instance, batch.received_ms, timestamp_ms, standing, *plain_of(event)), texts_of(event))
+            first.append(mine)
+        numbers: dict[str | None, int | None] = {None: None}
+        numbers.update(await self._texts.numbers(connection, {text for _, texts in rows.values() for text in texts if text is not None}))
+        wanted = {event_id: (*values, *[numbers[text] for text in texts]) for event_id, (values, texts) in sorted(rows.items())}
+        fresh = await self._copy(connection, wanted)
+        return [
+            [unseen and event.event_id in fresh for unseen, event in zip(mine, batch.events, strict=True)] for mine, batch in zip(first, batches, strict=True)
+        ]
+
+    async def _copy(self, connection: asyncpg.Connection, rows: dict[bytes, tuple[Any, ...]]) -> set[bytes]:
+        if self._layout is None:
+            self._layout = Layout(narrow=await is_narrow(connection))
+        try:
+            return await _copied(connection, self._layout, rows)
+        except struct.error:
+            if not await widen(connection):
+                raise
+        except (asyncpg.ProtocolViolationError, asyncpg.InvalidBinaryRepresentationError):  # another process has widened the table
+            if await is_narrow(connection):
+                raise
+        self._layout = Layout(narrow=False)
+        return await _copied(connection, self._layout, rows)
+
+
+async def _copied(connection: asyncpg.Connection, layout: Layout, rows: dict[bytes, tuple[Any, ...]]) -> set[bytes]:
+    """Insert rows by their ids, in a transaction; returns the ids that were new."""
+    body = layout.encode(rows.values())
+    async with connection.transaction():
+        fresh = {row[0].bytes for row in await connection.fetch(_TAKE, [UUID(event_id) for event_id in rows])}
+        if len(fresh) < len(rows):
+            body = layout.encode([rows[event_id] for event_id in sorted(fresh)]) if fresh else b""
+        if body:
+            await connection.copy_to_table("events", source=_once(body), columns=COLUMNS, format="binary")
+    return fresh
+
+
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
 
 
 async def read_horizon(connection: asyncpg.Connection) -> int:

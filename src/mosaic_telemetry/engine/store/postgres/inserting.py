@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 import time
 from collections import deque
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from mosaic_telemetry.engine.store.postgres.events import Batch, insert_batches, make_months
+from mosaic_telemetry.engine.store.postgres.events import Batch, Intake, make_months
 from mosaic_telemetry.engine.store.postgres.link import Link
 from mosaic_telemetry.engine.store.postgres.texts import Texts
 
@@ -38,7 +39,7 @@ class Inserter:
 
     def __init__(self, link: Link, texts: Texts) -> None:
         self._link = link
-        self._texts = texts
+        self._intake = Intake(texts)
         self.observe: Callable[[int, float], None] | None = None
         self._waiting: deque[tuple[Batch, asyncio.Future[list[bool]]]] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
@@ -78,8 +79,8 @@ class Inserter:
         try:
             async with self._link.connection() as connection:
                 await self._have_months(connection)
-                results = await insert_batches(connection, self._texts, [batch for batch, _ in taken])
-        except asyncpg.DataError as error:  # what one of them holds: the others shall not fail with it
+                results = await self._intake.insert(connection, [batch for batch, _ in taken])
+        except (asyncpg.DataError, struct.error) as error:  # what one of them holds: the others shall not fail with it
             if len(taken) == 1:
                 _fail(taken, error)
             for alone in taken if len(taken) > 1 else ():
