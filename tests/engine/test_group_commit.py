@@ -25,6 +25,9 @@ class GatedLink:
     def start(self, work):
         return asyncio.run_coroutine_threadsafe(work, asyncio.get_running_loop())
 
+    def worded(self, error):
+        return error
+
     @asynccontextmanager
     async def connection(self):
         self.asked.release()

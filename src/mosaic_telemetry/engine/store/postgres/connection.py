@@ -11,7 +11,7 @@ import asyncpg
 
 from mosaic_telemetry.engine.errors import DatabaseBusyError, DatabaseError
 
-__all__ = ["connect", "in_words", "make_pool", "named"]
+__all__ = ["connect", "in_words", "make_pool", "named", "worded"]
 
 _CONNECT_SECONDS = 5.0
 _STATEMENT_SECONDS = 30.0
@@ -90,16 +90,27 @@ def in_words(dsn: str) -> Iterator[None]:
     """Turn an error of PostgreSQL within the block into a `DatabaseError` of one line, which names no password."""
     try:
         yield
-    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidPasswordError) as error:
-        raise DatabaseError(f"{named(dsn)} does not let this user in: {_line(error)}") from error
-    except asyncpg.InvalidCatalogNameError as error:
-        raise DatabaseError(f"there is no such database at {named(dsn)}; make it with createdb") from error
-    except asyncpg.InsufficientPrivilegeError as error:
-        raise DatabaseError(f"this user may not do that in {named(dsn)}: {_line(error)}") from error
-    except _PASSING as error:
-        raise DatabaseBusyError(f"the database {named(dsn)} cannot be used at the moment: {_line(error)}") from error
-    except asyncpg.PostgresError as error:
-        raise DatabaseError(f"the database {named(dsn)} failed: {_line(error)}") from error
+    except (asyncpg.PostgresError, *_PASSING) as error:
+        raise worded(dsn, error) from error
+
+
+def worded(dsn: str, error: Exception) -> Exception:
+    """An error of PostgreSQL as a `DatabaseError` of one line, which names no password; any other as it is."""
+    name, line = named(dsn), _line(error)
+    match error:
+        case asyncpg.InvalidAuthorizationSpecificationError() | asyncpg.InvalidPasswordError():
+            said: Exception = DatabaseError(f"{name} does not let this user in: {line}")
+        case asyncpg.InvalidCatalogNameError():
+            said = DatabaseError(f"there is no such database at {name}; make it with createdb")
+        case asyncpg.InsufficientPrivilegeError():
+            said = DatabaseError(f"this user may not do that in {name}: {line}")
+        case _ if isinstance(error, _PASSING):
+            said = DatabaseBusyError(f"the database {name} cannot be used at the moment: {line}")
+        case asyncpg.PostgresError():
+            said = DatabaseError(f"the database {name} failed: {line}")
+        case _:
+            said = error
+    return said
 
 
 def _line(error: BaseException) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import struct
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -22,12 +22,11 @@ __all__ = ["Inserter"]
 _LANES = 2  # one sends while the other waits for its commit
 _EVENTS = 2000
 
-Waiting = list[tuple[Batch, asyncio.Future[list[bool]]]]
-"""Batches and what tells of them. A caller who no longer waits has cancelled it; the others of the group still wait."""
+Waiting = list[tuple[Batch, "Future[list[bool]]"]]
 
 
 class Inserter:
-    """Inserts batches, several at a time.
+    """Inserts batches, several at a time. Safe to use from several threads.
 
     Args:
         link: where to.
@@ -41,38 +40,50 @@ class Inserter:
         self._link = link
         self._intake = Intake(texts)
         self.observe: Callable[[int, float], None] | None = None
-        self._waiting: deque[tuple[Batch, asyncio.Future[list[bool]]]] = deque()
-        self._lanes: set[asyncio.Task[None]] = set()
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[Batch, Future[list[bool]]]] = deque()
+        self._lanes = 0
         self._month = ""
 
     def insert(self, batch: Batch) -> Future[list[bool]]:
         """Insert a batch; resolves when it is durable, with whether each event was new. Never blocks."""
-        return self._link.start(self._insert(batch))
-
-    async def _insert(self, batch: Batch) -> list[bool]:
-        done: asyncio.Future[list[bool]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((batch, done))
-        if len(self._lanes) < _LANES:
-            lane = asyncio.create_task(self._write_all())
-            self._lanes.add(lane)
-        return await done
+        done: Future[list[bool]] = Future()
+        with self._lock:
+            self._waiting.append((batch, done))
+            if self._lanes == _LANES:
+                return done
+            self._lanes += 1
+        self._link.start(self._write_all()).add_done_callback(self._ended)
+        return done
 
     async def _write_all(self) -> None:
-        lane = asyncio.current_task()
-        try:
-            while self._waiting:
-                await self._write(self._take())
-        finally:  # with no pause after the look at who waits: a batch that comes now must find the lane's place free
-            self._lanes = {other for other in self._lanes if other is not lane}
+        while taken := self._take():
+            await self._write(taken)
 
     def _take(self) -> Waiting:
-        """The batches that wait, up to a number of events."""
-        taken = [self._waiting.popleft()]
-        events = len(taken[0][0].events)
-        while self._waiting and events < _EVENTS:
-            taken.append(self._waiting.popleft())
-            events += len(taken[-1][0].events)
+        """The batches that wait, up to a number of events; none is the end of a lane."""
+        taken: Waiting = []
+        events = 0
+        with self._lock:
+            while self._waiting and events < _EVENTS:
+                batch, done = self._waiting.popleft()
+                if done.set_running_or_notify_cancel():
+                    taken.append((batch, done))
+                    events += len(batch.events)
+            if not taken:
+                self._lanes -= 1
         return taken
+
+    def _ended(self, lane: Future[None]) -> None:
+        """A lane that could not even begin, since the store is closed, leaves nobody waiting."""
+        error = lane.exception()
+        if error is None:
+            return
+        with self._lock:
+            self._lanes -= 1
+            left = [(batch, done) for batch, done in self._waiting if done.set_running_or_notify_cancel()]
+            self._waiting.clear()
+        _fail(left, error)
 
     async def _write(self, taken: Waiting) -> None:
         start = time.perf_counter()
@@ -82,17 +93,16 @@ class Inserter:
                 results = await self._intake.insert(connection, [batch for batch, _ in taken])
         except (asyncpg.DataError, struct.error) as error:  # what one of them holds: the others shall not fail with it
             if len(taken) == 1:
-                _fail(taken, error)
+                _fail(taken, self._link.worded(error))
             for alone in taken if len(taken) > 1 else ():
                 await self._write([alone])
         except Exception as error:  # noqa: BLE001 - it belongs to those who wait
-            _fail(taken, error)
+            _fail(taken, self._link.worded(error))
         else:
             if self.observe:
                 self.observe(len(taken), time.perf_counter() - start)
             for (_, done), new in zip(taken, results, strict=True):
-                if not done.done():
-                    done.set_result(new)
+                done.set_result(new)
 
     async def _have_months(self, connection: asyncpg.Connection) -> None:
         """Make the coming months' partitions, once a month; without them events go into the default one."""
@@ -104,7 +114,6 @@ class Inserter:
             self._month = month
 
 
-def _fail(taken: Waiting, error: Exception) -> None:
+def _fail(taken: Waiting, error: BaseException) -> None:
     for _, done in taken:
-        if not done.done():
-            done.set_exception(error)
+        done.set_exception(error)

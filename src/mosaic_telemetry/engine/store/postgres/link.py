@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import asyncpg
 
 from mosaic_telemetry.engine.errors import DatabaseError
-from mosaic_telemetry.engine.store.postgres.connection import in_words, make_pool, named
+from mosaic_telemetry.engine.store.postgres.connection import in_words, make_pool, named, worded
 
 __all__ = ["Link", "Use"]
 
@@ -95,6 +95,10 @@ class Link:
             except asyncpg.InternalClientError:
                 connection.terminate()
                 raise
+
+    def worded(self, error: Exception) -> Exception:
+        """An error of PostgreSQL as what `start` raises for it."""
+        return worded(self._dsn, error)
 
     async def _used(self, use: Use[T]) -> T:
         async with self.connection() as connection:
