@@ -64,7 +64,7 @@ def test_csv_and_zipped_json_lines_give_the_same_figures(tmp_path):
     views = found["targets"][COST]["views"]
     assert views["now"]["pooled"]["forecasts"] == 300
     assert 0.7 <= views["all"]["pooled"]["coverage"] <= 0.9
-    assert set(views["all"]) == {"pooled", "default", "grown", "ladder", "cell", "global"}
+    assert set(views["all"]) == {"pooled", "default", "grown", "hard", "ladder", "cell", "global"}
 
 
 def test_the_page_for_a_person_names_every_baseline_and_says_what_the_columns_mean(tmp_path):

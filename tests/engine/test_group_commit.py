@@ -2,13 +2,15 @@
 
 import asyncio
 import uuid
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from contextlib import asynccontextmanager
 
 import pytest
 
+from mosaic_telemetry.engine import DatabaseError, open_engine
 from mosaic_telemetry.engine.ingest import judge
 from mosaic_telemetry.engine.store.postgres.events import Batch
+from mosaic_telemetry.engine.store.postgres.finding import KeyFinder
 from mosaic_telemetry.engine.store.postgres.inserting import Inserter
 from mosaic_telemetry.schema import TaskCompletionEvent, encode_event, from_dict
 
@@ -71,3 +73,47 @@ def test_a_batch_that_comes_just_when_all_lanes_end_is_written():
         return await asyncio.wait_for(asyncio.gather(*map(asyncio.wrap_future, given), return_exceptions=True), 20)
 
     assert [type(result) for result in asyncio.run(scenario())] == [ConnectionError] * 3
+
+
+def test_a_batch_that_comes_after_the_end_is_told_so(postgres, batch):
+    url = postgres.database()
+    with open_engine(url) as engine:
+        instance = engine.authenticate(engine.create_instance().api_key)
+        store = engine._store
+    for _ in range(3):
+        with pytest.raises(DatabaseError, match="is closed"):
+            store.insert(instance.number, NOW_MS, batch(instance)).result(20)
+    postgres.drop(url)
+
+
+class AskedLink:
+    """A link that answers when the test does."""
+
+    def __init__(self):
+        self.asked = []
+
+    def use(self, _use):
+        self.asked.append(Future())
+        return self.asked[-1]
+
+
+def test_keys_that_are_asked_for_during_a_look_up_share_the_next_and_hear_nothing_older():
+    """So that one which was revoked before it was asked for is never let in by a query that began before that."""
+    link = AskedLink()
+    finder = KeyFinder(link)
+    first, second, same, gone = finder.find(b"a"), finder.find(b"b"), finder.find(b"a"), finder.find(b"c")
+    assert len(link.asked) == 1
+    assert gone.cancel()
+    link.asked[0].set_result({b"a": "before"})
+    assert first.result(0) == "before"
+    assert not same.done()
+    assert len(link.asked) == 2
+    link.asked[1].set_result({b"b": "two"})
+    assert [second.result(0), same.result(0)] == ["two", None]
+    failing = finder.find(b"a")
+    link.asked[2].set_exception(DatabaseError("away"))
+    with pytest.raises(DatabaseError, match="away"):
+        failing.result(0)
+    back = finder.find(b"a")
+    link.asked[3].set_result({b"a": "again"})
+    assert back.result(0) == "again"

@@ -13,7 +13,7 @@ from mosaic_telemetry.engine import open_engine
 from mosaic_telemetry.engine.copying import copy_database
 from mosaic_telemetry.engine.store.postgres.connection import connect
 from mosaic_telemetry.engine.store.postgres.migrations import STEPS
-from mosaic_telemetry.engine.store.postgres.narrowing import NARROW, WORDS
+from mosaic_telemetry.engine.store.postgres.narrowing import NARROW, WORDS, retyped
 from mosaic_telemetry.engine.store.postgres.texts import Texts
 from mosaic_telemetry.schema import TaskCompletionEvent, from_dict
 
@@ -123,6 +123,22 @@ def test_a_word_with_a_high_number_finds_its_place(url, make_event):
         report()
     assert kind_of(url) == "integer"
     assert rows(url, "SELECT min(task_type) < $1, max(task_type) > $1 FROM events", [NARROW]) == [(True, True)]
+
+
+def test_columns_that_another_process_has_widened_are_written_as_they_are(url, make_event):
+    with open_engine(url) as engine, open_engine(url, keep=False) as other:
+        instance = engine.authenticate(engine.create_instance("test").api_key)
+
+        def report(to, **fields):
+            return to.ingest(instance, [from_dict(TaskCompletionEvent, make_event(instance.instance_id, **fields)) for _ in range(20)]).accepted
+
+        assert [report(engine), report(other)] == [20, 20]
+        assert kind_of(url) == "smallint"
+        run(url, lambda connection: connection.execute(retyped("integer")))
+        assert [report(other), report(engine, language="klingon", repo_size_category="large")] == [20, 20]
+        engine.roll_up()
+        assert engine.verify() == []
+    assert rows(url, "SELECT count(*), count(DISTINCT event_id), count(DISTINCT task_type) FROM events") == [(80, 80, 1)]
 
 
 def test_a_database_with_many_texts_can_be_copied(url, tmp_path, make_event):

@@ -30,9 +30,9 @@ class Sight:
     quantiles: Floats
     rows: Numbers
 
-    def ladder(self) -> Floats:
-        """The raw quantiles of the most specific level with enough values, `[cell, share]`; NaN where there is none."""
-        enough = self.sizes >= ENOUGH
+    def ladder(self, least: int = ENOUGH) -> Floats:
+        """The raw quantiles of the most specific level with at least so many values, `[cell, share]`; NaN where there is none."""
+        enough = self.sizes >= least
         found: Floats = self.quantiles[np.arange(len(self.sizes)), enough.argmax(axis=1)].copy()
         found[~enough.any(axis=1)] = np.nan
         return found

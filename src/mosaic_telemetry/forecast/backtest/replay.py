@@ -22,10 +22,10 @@ from mosaic_telemetry.forecast.scoring import Score, pinball
 
 __all__ = ["METHODS", "VIEWS", "Verdict", "backtest"]
 
-METHODS = ("pooled", "default", "grown", "ladder", "cell", "global")
+METHODS = ("pooled", "default", "grown", "hard", "ladder", "cell", "global")
 """pooled: with constants and calibration learned from the known tasks; default: with those of this release; grown: as pooled, but by a server that knows
-all known tasks, whatever is known at the age that is judged: what thin cells could gain; ladder: raw quantiles of the most specific level with enough
-values; cell: raw quantiles of the exact cell; global: those of all known tasks."""
+all known tasks, whatever is known at the age that is judged: what thin cells could gain; hard: raw quantiles of the most specific level with any
+value, as the wire contract has it: a dimension is dropped only where nothing is known; ladder: those of the most specific level with enough values; cell: raw quantiles of the exact cell; global: those of all known tasks."""
 
 VIEWS = ("now", "all", "1-9", *CLASSES)
 """now: all known tasks are known; all: at every age of the cells; then by how many values the exact cell had."""
@@ -149,6 +149,7 @@ def _judge(verdict: Verdict, sight: Sight, logs: Floats, learned: _Learned, grow
         "pooled": pooled,
         "default": pool(sight.sizes, sight.quantiles, DEFAULT)[sight.rows],
         "grown": pooled if grown is None else grown,
+        "hard": sight.ladder(1)[sight.rows],
         "ladder": sight.ladder()[sight.rows],
         "cell": sight.level(0)[sight.rows],
         "global": sight.level(-1)[sight.rows],
