@@ -39,7 +39,10 @@ def main() -> None:
 
 def goals(verdicts: dict[tuple[str, str], Views]) -> str:
     """What the losses come to in one figure, by each way to say it."""
-    lines = ["| loss of ours | against the hard ladder | the same, n < 10 | against the ladder of five | the same, n < 10 |", "| --- | ---: | ---: | ---: | ---: |"]
+    lines = [
+        "| loss of ours | against the hard ladder | the same, n < 10 | against the ladder of five | the same, n < 10 |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
     for label, method, alike in (
         ("every forecast counts alike", "pooled", False),
         ("every table counts alike", "pooled", True),

@@ -6,12 +6,13 @@ Laws: nothing here raises; a number is never negative, never absurd, never NaN; 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["MAX_CALL_TOKENS", "as_count", "as_list", "as_mapping", "as_milliseconds", "as_moment", "as_money", "as_text", "is_count"]
+__all__ = ["MAX_CALL_TOKENS", "as_count", "as_list", "as_mapping", "as_milliseconds", "as_moment", "as_money", "as_name", "as_text", "is_count"]
 
 MAX_CALL_TOKENS = 100_000_000
 """No single model call reads or writes more tokens than this in one class; a larger figure is damage."""
@@ -51,6 +52,11 @@ def as_text(value: Any) -> str:
         return ""
     text: str = value if value.isascii() else value.encode("utf-8", "replace").decode()
     return text.replace("\0", "") if "\0" in text else text
+
+
+def as_name(value: Any) -> str:
+    """As `as_text`, for what many records repeat: a model, a version, a folder. All that are equal are one text in memory."""
+    return sys.intern(as_text(value))
 
 
 def as_moment(value: Any) -> int | None:

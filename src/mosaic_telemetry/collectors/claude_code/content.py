@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from mosaic_telemetry.collectors.claude_code.drafts import Answer, Draft
 from mosaic_telemetry.collectors.gates import observe
-from mosaic_telemetry.collectors.untrusted import as_count, as_mapping, as_text, is_count
+from mosaic_telemetry.collectors.untrusted import as_count, as_mapping, as_name, as_text, is_count
 from mosaic_telemetry.pricing import TokenUsage
 from mosaic_telemetry.schema import QualityGate
 
@@ -34,7 +35,7 @@ def read_answer(record: Mapping[str, Any], moment: int | None, at: tuple[Path, i
     usage, damaged = read_usage(message.get("usage"))
     return Answer(
         id=as_text(message.get("id")) or as_text(record.get("requestId")) or as_text(record.get("uuid")) or f"@{moment}",
-        model=as_text(message.get("model")).strip(),
+        model=sys.intern(as_text(message.get("model")).strip()),
         usage=usage,
         first_ms=moment,
         last_ms=moment,
@@ -42,7 +43,7 @@ def read_answer(record: Mapping[str, Any], moment: int | None, at: tuple[Path, i
         recorded=recorded,
         damaged=damaged,
         fast=as_mapping(message.get("usage")).get("speed") == "fast",
-        version=as_text(record.get("version")),
+        version=as_name(record.get("version")),
         file=at[0],
         line=at[1],
     )
@@ -82,7 +83,7 @@ def shell_verdicts(command: str, arguments: Mapping[str, Any], result: Mapping[s
 
 def note_files(draft: Draft, use: ToolUse, result: Mapping[str, Any]) -> None:
     """Note the file that a tool changed or read."""
-    path = as_text(use.arguments.get("file_path")) or as_text(use.arguments.get("notebook_path"))
+    path = as_name(use.arguments.get("file_path")) or as_name(use.arguments.get("notebook_path"))
     if not path:
         return
     if use.name in _EDITING:

@@ -18,7 +18,7 @@ from mosaic_telemetry.collectors.claude_code.waiting import LONGEST_MODEL_MS, lo
 from mosaic_telemetry.collectors.kinds import type_from_prompt
 from mosaic_telemetry.collectors.languages import names_in
 from mosaic_telemetry.collectors.outcomes import Ending
-from mosaic_telemetry.collectors.untrusted import as_count, as_list, as_mapping, as_moment, as_text
+from mosaic_telemetry.collectors.untrusted import as_count, as_list, as_mapping, as_moment, as_name, as_text
 
 __all__ = ["SessionFile"]
 
@@ -89,7 +89,7 @@ class SessionFile:
         return found
 
     def _begin(self, record: Mapping[str, Any], text: str, moment: int | None) -> Draft:
-        session = as_text(record.get("sessionId")) or self._session
+        session = as_name(record.get("sessionId")) or self._session
         key = as_text(record.get("uuid")) or f"{session} {moment if moment is not None else self._line}"
         draft = Draft(
             key=key,
@@ -99,7 +99,7 @@ class SessionFile:
             planned=record.get("permissionMode") == "plan",
             files={self._path},
             prompted=(self._path, self._line),
-            folder=as_text(record.get("cwd")),
+            folder=as_name(record.get("cwd")),
             prompt=as_text(record.get("promptId")),
         )
         self._tick(draft, moment)

@@ -24,8 +24,9 @@ __all__ = ["METHODS", "VIEWS", "Verdict", "backtest"]
 
 METHODS = ("pooled", "default", "grown", "hard", "ladder", "cell", "global")
 """pooled: with constants and calibration learned from the known tasks; default: with those of this release; grown: as pooled, but by a server that knows
-all known tasks, whatever is known at the age that is judged: what thin cells could gain; hard: raw quantiles of the most specific level with any
-value, as the wire contract has it: a dimension is dropped only where nothing is known; ladder: those of the most specific level with enough values; cell: raw quantiles of the exact cell; global: those of all known tasks."""
+all known tasks, whatever is known at the age that is judged: what thin cells could gain; hard: raw quantiles of the most specific level with any value, as
+the wire contract has it: a dimension is dropped only where nothing is known; ladder: those of the most specific level with enough values; cell: raw
+quantiles of the exact cell; global: those of all known tasks."""
 
 VIEWS = ("now", "all", "1-9", *CLASSES)
 """now: all known tasks are known; all: at every age of the cells; then by how many values the exact cell had."""
