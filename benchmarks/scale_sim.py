@@ -34,7 +34,7 @@ from mosaic_telemetry.server.examples import EXAMPLES
 _SHARE_BYTES = 70  # a row of four numbers and its index entry, in PostgreSQL
 # What benchmarks/ingest.py found on 2 cores on 2026-11-23 (docs/server.md): events stored a second by 2 workers in batches of 100; and
 # what benchmarks/stores.py found: bytes of an event, at 10 million of them (docs/stores.md).
-_MEASURED = {"SQLite": (80_658, 131), "PostgreSQL": (39_018, 278)}
+_MEASURED = {"SQLite": (69_439, 131), "PostgreSQL": (39_539, 257)}
 _CORES = 2
 _EVENT_BYTES = _MEASURED["PostgreSQL"][1]
 _BATCH = 5  # tasks that a client sends at a time: most send what one run of a harness left
