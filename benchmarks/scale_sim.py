@@ -176,7 +176,7 @@ def money(scales: Sequence[Scale]) -> str:
         machines = 1 + int(np.ceil(one.peak / _BATCH / _REQUESTS)) * (one.instances > SCALES[1])  # one holds the database, and serves too where that is little
         dollars = machines * _MACHINE_DOLLARS + disk * _DISK_DOLLARS
         each = f"{dollars / one.instances * 100:.2g} ct"
-        rows.append((f"{one.instances:,}", _short(events), f"{disk:,.0f} GB", _short(one.peak / _BATCH), machines, f"${dollars:,.0f}", each))
+        rows.append((f"{one.instances:,}", _short(events), f"{disk:,.{int(disk < 10)}f} GB", _short(one.peak / _BATCH), machines, f"${dollars:,.0f}", each))
     head = ["instances", "events held", "on disk", "requests/s in the busiest hour", "machines", "a month", "a month and instance"]
     return table(head, rows)
 

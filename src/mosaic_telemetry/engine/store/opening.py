@@ -62,5 +62,5 @@ def open_store(database: Path | str, *, make_directory: bool = False) -> Store:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise DatabaseError(f"cannot make the directory {path.parent} for the database: {error.strerror}") from error
+            raise DatabaseError(f"cannot make the directory {path.parent} for the database: {error.strerror}; name another place with --database") from error
     return SqliteStore(path)
