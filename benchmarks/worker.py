@@ -17,10 +17,10 @@ def _last() -> None:
 atexit.register(_last)
 
 import importlib  # noqa: E402 - see above
-import json  # noqa: E402
-import sys  # noqa: E402
+import json  # noqa: E402 - see above
+import sys  # noqa: E402 - see above
 
-import tasks  # noqa: E402
+import tasks  # noqa: E402 - see above
 
 
 def main() -> None:

@@ -4,8 +4,7 @@ The database's URL, the key and the instance come from the environment (DATABASE
 key; uvicorn then serves `app`.
 """
 
-# ruff: noqa: ANN001, ANN201
-# Written as such code is written.
+# ruff: noqa: ANN001, ANN201 - written as such code is written
 
 import hashlib
 import os

@@ -83,5 +83,5 @@ def test_a_store_that_finds_another_key_than_the_one_asked_for_lets_nobody_in():
     accounts = Accounts(SimpleNamespace(find_key=lambda _: found), lambda: 1.0)
     assert accounts.find(key) is kept
     assert accounts.find(other) is None
-    assert asyncio.run(accounts.find_soon(key)) is kept
-    assert asyncio.run(accounts.find_soon(other)) is None
+    assert asyncio.run(accounts.afind(key)) is kept
+    assert asyncio.run(accounts.afind(other)) is None

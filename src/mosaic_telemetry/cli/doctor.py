@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mosaic_telemetry import figures
+from mosaic_telemetry.cli.collected import several
 from mosaic_telemetry.cli.common import json_option, print_json, spool_option
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _show_harness(harness: Mapping[str, Any]) -> None:
     versions = harness["versions"]
     named = "" if not versions else f" {versions[0]}" if len(versions) == 1 else f" {versions[0]} … {versions[-1]}"
     click.echo(f"{harness['title']}{named}: {', '.join(harness['places'])}")
-    counts = [_several(harness["files"], "file"), _several(harness["sessions"], "session"), _several(harness["tasks"], "finished task")]
+    counts = [several(harness["files"], "file"), several(harness["sessions"], "session"), several(harness["tasks"], "finished task")]
     counts += [f"{harness['running']:,} running"] if harness["running"] else []
     counts += [f"{harness['unreliable']:,} with unreliable token counts"] if harness["unreliable"] else []
     if harness["newest_ms"] is not None:
@@ -142,10 +143,6 @@ def _show_harness(harness: Mapping[str, Any]) -> None:
         click.echo(f"  could not be read: {count:,} {'line or file' if count == 1 else 'lines or files'}")
         for problem in problems[:_NAMED]:
             click.echo(f"    {problem}")
-
-
-def _several(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _by_number(version: str) -> list[tuple[int, str]]:

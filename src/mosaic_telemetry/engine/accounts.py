@@ -72,8 +72,8 @@ class Accounts:
         digest = digest_of(api_key)
         return self._working(self._store.find_key(digest).result(), digest)
 
-    async def find_soon(self, api_key: str) -> FoundKey | None:
-        """The same, for an event loop, which goes on meanwhile."""
+    async def afind(self, api_key: str) -> FoundKey | None:
+        """As `find`, for an event loop, which goes on while the store answers."""
         digest = digest_of(api_key)
         found = self._store.find_key(digest)
         return self._working(found.result() if found.done() else await asyncio.wrap_future(found), digest)

@@ -21,7 +21,7 @@ async def authenticate(request: Request, engine: Engine) -> Instance:
         ApiError: 401, 429.
     """
     key = _bearer(request, "an API key is needed: send the header Authorization: Bearer <api key>")
-    found = await engine.accounts.find_soon(key)
+    found = await engine.accounts.afind(key)
     if found is None:
         said = " (this is an admin key, which opens /v1/admin alone)" if kind_of(key) is KeyKind.ADMIN else ""
         raise _unauthorized(f"this API key is not known, or was revoked, or has expired{said}")

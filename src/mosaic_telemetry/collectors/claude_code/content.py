@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +34,7 @@ def read_answer(record: Mapping[str, Any], moment: int | None, at: tuple[Path, i
     usage, damaged = read_usage(message.get("usage"))
     return Answer(
         id=as_text(message.get("id")) or as_text(record.get("requestId")) or as_text(record.get("uuid")) or f"@{moment}",
-        model=sys.intern(as_text(message.get("model")).strip()),
+        model=as_name(message.get("model")).strip(),
         usage=usage,
         first_ms=moment,
         last_ms=moment,
